@@ -1,0 +1,25 @@
+"""Cost: what invoking a tier uses up, as a vector over the declared resources."""
+
+from __future__ import annotations
+
+from enum import Enum
+
+RESOURCE_UNITS = {
+    'slow_calls': 'calls',
+    'energy_j': 'J',
+    'latency_s': 's',
+    'money_eur': 'EUR',
+    'sent_bytes': 'B',
+}
+
+Cost = tuple[float, ...]
+"""One non-negative number per resource, in the order of the declared resources."""
+
+
+class CostKind(str, Enum):
+    """Where a cost figure comes from. No sensor is UNKNOWN, never 0."""
+
+    MEASURED = 'measured'
+    PROFILED = 'profiled'
+    DEFAULT = 'default'
+    UNKNOWN = 'unknown'

@@ -1,0 +1,97 @@
+"""Image: from the bytes of a message to pixels, and from pixels to a model's input."""
+
+from __future__ import annotations
+
+import io
+import warnings
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+from selector.errors import InputError
+
+_CHANNELS = {'rgb8': 3, 'bgr8': 3, 'rgba8': 4, 'bgra8': 4, 'mono8': 1}
+_MAX_PIXELS = 64_000_000
+
+
+def decode_compressed(data: bytes) -> NDArray[np.uint8]:
+    """Return a JPEG or PNG as (H, W, 3) uint8 RGB.
+
+    Raises:
+        InputError: the bytes are no image of these formats, are damaged, or hold over 64
+        megapixels.
+    """
+    try:
+        with _opened(data) as picture:
+            size = picture.size
+            image = (
+                np.asarray(picture.convert('RGB')) if size[0] * size[1] <= _MAX_PIXELS else None
+            )
+    except Exception as err:  # Pillow raises many kinds on damaged input
+        raise InputError(f'image could not be decoded: {err}') from err
+    if image is None:
+        raise InputError(f'image of {size[0]}x{size[1]} is larger than {_MAX_PIXELS} pixels')
+    return image
+
+
+def _opened(data: bytes) -> Image.Image:
+    with warnings.catch_warnings():
+        warnings.simplefilter('error', Image.DecompressionBombWarning)
+        return Image.open(io.BytesIO(data), formats=('JPEG', 'PNG'))
+
+
+def decode_raw(
+    data: bytes | NDArray[np.uint8], encoding: str, height: int, width: int, step: int
+) -> NDArray[np.uint8]:
+    """Return a raw image as (height, width, 3) uint8 RGB.
+
+    Args:
+        data: rows of `step` bytes each.
+        encoding: rgb8, bgr8, rgba8, bgra8 or mono8.
+        height: rows.
+        width: columns.
+        step: bytes from one row to the next.
+
+    Raises:
+        InputError: the encoding is not supported, or the sizes contradict each other.
+    """
+    channels = _CHANNELS.get(encoding)
+    if channels is None:
+        raise InputError(
+            f'encoding {encoding!r} is not supported; one of {", ".join(_CHANNELS)}',
+            given=encoding,
+        )
+    pixels = np.frombuffer(data, np.uint8)
+    if height < 1 or width < 1 or step < width * channels or pixels.size < height * step:
+        raise InputError(
+            f'{width}x{height} {encoding} with step {step} does not fit {pixels.size} bytes'
+        )
+    rows = pixels[: height * step].reshape(height, step)[:, : width * channels]
+    image = rows.reshape(height, width, channels)
+    if channels == 1:
+        return np.repeat(image, 3, axis=2)
+    colours = image[..., :3]
+    return colours[..., ::-1] if encoding.startswith('bgr') else colours
+
+
+def model_input(
+    image: NDArray[np.uint8], crop: str, size_px: int, scale: float
+) -> NDArray[np.float32]:
+    """Return the input tensor (1, 3, size_px, size_px) of an image (H, W, 3) uint8 RGB.
+
+    Args:
+        image: the frame.
+        crop: `centre_square` or `none`.
+        size_px: side of the square that the model sees [px]; resized bilinear, antialiased.
+        scale: factor from uint8 to the range of the model's input.
+    """
+    if crop == 'centre_square':
+        height, width = image.shape[:2]
+        side = min(height, width)
+        top, left = (height - side) // 2, (width - side) // 2
+        image = image[top : top + side, left : left + side]
+    square = Image.fromarray(np.ascontiguousarray(image)).resize(
+        (size_px, size_px), Image.Resampling.BILINEAR
+    )
+    pixels = np.asarray(square, np.float32) * np.float32(scale)
+    return np.ascontiguousarray(pixels.transpose(2, 0, 1)[None])

@@ -1,0 +1,73 @@
+"""Outcome: what became known about an invocation after the decision."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+from selector.cost import Cost
+from selector.evidence import Evidence
+
+
+class OutcomeKind(str, Enum):
+    """What happened to an invocation."""
+
+    ANSWERED = 'ANSWERED'
+    TIMED_OUT = 'TIMED_OUT'
+    LATE = 'LATE'
+    FAILED = 'FAILED'
+    CANCELLED = 'CANCELLED'
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """One fact about one invocation, as the shell saw it.
+
+    ANSWERED, FAILED and CANCELLED end an invocation before its deadline; TIMED_OUT says that the
+    deadline passed while it ran on, and LATE or FAILED ends it afterwards.
+
+    Attributes:
+        sequence: the decision it belongs to.
+        tier: name of the invoked tier.
+        kind: what happened.
+        stamp_ns: node clock when it happened [ns].
+        latency_s: time since the invocation [s].
+        evidence: evidence of the tier's answer, None without one.
+        class_id: class of the tier's answer, -1 without one.
+        disagreement: distance in [0, 1] between the fast answer and this one, None without one.
+        cost: what was really used, None when unknown yet (the reserved cap stays charged).
+        detail: '' or what went wrong, in words.
+    """
+
+    sequence: int
+    tier: str
+    kind: OutcomeKind
+    stamp_ns: int
+    latency_s: float
+    evidence: Evidence | None
+    class_id: int
+    disagreement: float | None
+    cost: Cost | None
+    detail: str = ''
+
+
+@dataclass(frozen=True, slots=True)
+class OutcomeRecord:
+    """An outcome and what the controller made of it.
+
+    Attributes:
+        outcome: the fact.
+        committed: name of the tier whose answer this outcome commits, '' when the frame had been
+            answered before.
+        fast_loss: calibrated P(fast wrong).
+        tier_loss: calibrated P(this answer wrong), None without an answer.
+        excess: used beyond the declared cap, per resource; excluded from the budget's guarantee.
+        left: tokens left afterwards, per resource.
+    """
+
+    outcome: Outcome
+    committed: str
+    fast_loss: float
+    tier_loss: float | None
+    excess: Cost
+    left: tuple[float, ...]

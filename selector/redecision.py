@@ -1,0 +1,180 @@
+"""Redecision: take every decision of a log again, from the log alone, and compare the bytes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import NamedTuple
+from typing import TypeVar
+
+import msgspec
+from selector.audit import Close
+from selector.audit import encode
+from selector.audit import Flaw
+from selector.audit import Head
+from selector.audit import Header
+from selector.audit import Record
+from selector.audit import records
+from selector.audit import segments
+from selector.controller import Change
+from selector.controller import Controller
+from selector.errors import SelectorError
+from selector.evidence import Evidence
+from selector.gain import FastAssessment
+from selector.gain import Gain
+from selector.justification import Justification
+from selector.outcome import OutcomeRecord
+
+_T = TypeVar('_T')
+
+
+class Verdict(NamedTuple):
+    """What verification found.
+
+    Attributes:
+        decisions, outcomes: records checked and taken again.
+        head: how the log ends, None when it is not whole.
+        flaw: the first finding, None when there is none.
+        lost: records that the writer itself says it could not write.
+    """
+
+    decisions: int
+    outcomes: int
+    head: Head | None
+    flaw: Flaw | None
+    lost: int = 0
+
+    @property
+    def sound(self) -> bool:
+        """Whether the log is whole, unaltered, closed, and every decision came out the same."""
+        return self.flaw is None and self.head is not None
+
+
+class _RecordedGain:
+    """Gives back the predictions that a record holds; see `gain.GainPredictor`."""
+
+    def __init__(self) -> None:
+        self.decision: Justification | None = None
+        self.outcome: OutcomeRecord | None = None
+
+    def assess(self, _evidence: Evidence | None, _context: str) -> FastAssessment:
+        """Return the recorded assessment."""
+        record = _present(self.decision)
+        return FastAssessment(
+            record.fast_loss, record.support, record.tables, record.out_of_support
+        )
+
+    def gain(self, tier: str, _evidence: Evidence | None, _context: str) -> Gain:
+        """Return the recorded gain of `tier`."""
+        for candidate in _present(self.decision).decision.tiers:
+            if candidate.name == tier:
+                return Gain(candidate.gain, candidate.gain_width)
+        raise SelectorError(f'the record has no tier {tier!r}')
+
+    def answer_loss(self, _tier: str, _evidence: Evidence, _context: str) -> float:
+        """Return the recorded loss of the tier's answer."""
+        loss = _present(self.outcome).tier_loss
+        if loss is None:
+            raise SelectorError('the record has no tier_loss')
+        return loss
+
+
+class Redecision:
+    """A controller made from a log's header, to which the log's records are applied in order."""
+
+    def __init__(self, header: Header) -> None:
+        """Make the controller the header describes.
+
+        Raises:
+            ConfigError: the header's settings do not fit together.
+        """
+        self._predictor = _RecordedGain()
+        self._controller = Controller(header.settings, self._predictor)
+
+    def again(self, body: Justification | OutcomeRecord | Change) -> bytes:
+        """Return the bytes of the record that the same inputs give now.
+
+        Raises:
+            SelectorError: the record cannot be applied at this place.
+        """
+        if isinstance(body, Change):
+            self._controller.adjust(body)
+            return encode(body)
+        if isinstance(body, Justification):
+            self._predictor.decision = body
+            return encode(self._controller.offer(body.offer).record)
+        self._predictor.outcome = body
+        if body.committed:
+            return encode(self._controller.resume(body.outcome)[1])
+        return encode(self._controller.learn(body.outcome))
+
+
+def verify(folder: Path) -> Verdict:
+    """Check the chain of a log, take its decisions again, and compare with its summary.
+
+    Raises:
+        LogError: `folder` holds no log.
+    """
+    again: Redecision | None = None
+    counts = {'decision': 0, 'outcome': 0, 'header': 0, 'input': 0, 'close': 0}
+    last: Record | None = None
+    for found in records(segments(folder)):
+        flaw = found if isinstance(found, Flaw) else None
+        if isinstance(found, Record):
+            if again is None and isinstance(found.body, Header):
+                again = Redecision(found.body)
+            flaw = _difference(found, again, counts, last)
+        if flaw is not None:
+            return Verdict(counts['decision'], counts['outcome'], None, flaw)
+        assert isinstance(found, Record)
+        counts[found.kind] += 1
+        last = found
+    assert last is not None and isinstance(last.body, Close)
+    head = Head(last.n + 1, last.link.hash)
+    flaw = _summary_flaw(folder, head)
+    return Verdict(counts['decision'], counts['outcome'], head, flaw, last.body.lost)
+
+
+def _difference(
+    found: Record, again: Redecision | None, counts: dict[str, int], last: Record | None
+) -> Flaw | None:
+    """Return how one record contradicts what came before it, or None."""
+    body, where = found.body, f'record {found.n}'
+    if again is None:
+        return Flaw(found.n, where, 'the log does not begin with a header')
+    if isinstance(body, Header):
+        repeated = last is None or body.segment > 0
+        return None if repeated else Flaw(found.n, where, f'{where} is a second first header')
+    if isinstance(body, Close):
+        told, seen = (body.decisions, body.outcomes), (counts['decision'], counts['outcome'])
+        if told == seen:
+            return None
+        return Flaw(
+            found.n, where, f'{where} closes {told} decisions and outcomes; there are {seen}'
+        )
+    try:
+        same = again.again(body) == found.raw
+    except SelectorError as err:
+        return Flaw(found.n, where, f'{where} cannot follow what came before it: {err}')
+    if same:
+        return None
+    return Flaw(found.n, where, f'{where}: the same inputs give another {found.kind} now')
+
+
+def _summary_flaw(folder: Path, head: Head) -> Flaw | None:
+    """Return how `summary.json`, where there is one, contradicts the log's end."""
+    path = folder / 'summary.json'
+    if not path.is_file():
+        return None
+    try:
+        told = msgspec.json.decode(path.read_bytes()).get('log', {})
+        same = (told.get('records'), told.get('head')) == (head.records, head.hash)
+    except (msgspec.DecodeError, AttributeError):
+        same = False
+    text = f'the log ends after {head.records} records otherwise than summary.json says'
+    return None if same else Flaw(head.records - 1, 'summary.json', text)
+
+
+def _present(record: _T | None) -> _T:
+    if record is None:
+        raise SelectorError('no record has been applied yet')
+    return record

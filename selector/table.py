@@ -1,0 +1,94 @@
+"""Profile table: what both models said about every frame, so that every decision can be tried."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import NamedTuple
+import zipfile
+
+import numpy as np
+from numpy.typing import NDArray
+from selector.errors import InputError
+
+
+class ProfileTable(NamedTuple):
+    """Both models' answers to the same N frames.
+
+    Attributes:
+        stamp_ns: (N,) int64 header stamps [ns].
+        context: (N,) declared contexts, '' when unknown.
+        track: (N,) int64 id of the object followed; -1 unknown. Rows of one object are no
+            independent samples.
+        label: (N,) int64 true class, -1 unknown.
+        fast_scores, slow_scores: (N, C) class probabilities; a row of NaN where a model failed.
+        digest: (N,) digests of the frames, '' when unknown.
+        fault: (N,) why a frame could not be decoded, '' where it could.
+    """
+
+    stamp_ns: NDArray[np.int64]
+    context: tuple[str, ...]
+    track: NDArray[np.int64]
+    label: NDArray[np.int64]
+    fast_scores: NDArray[np.float64]
+    slow_scores: NDArray[np.float64]
+    digest: tuple[str, ...]
+    fault: tuple[str, ...]
+
+    def __repr__(self) -> str:
+        """Return the sizes, not the values."""
+        return f'ProfileTable({len(self.stamp_ns)} frames, {self.fast_scores.shape[1]} classes)'
+
+
+def read_table(path: Path) -> ProfileTable:
+    """Return the profile table of an `.npz` file (docs/interfaces: stamps, scores, labels).
+
+    Raises:
+        InputError: the file is missing or damaged, a column is missing, or shapes do not match;
+        the
+            message lists what is there.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            columns = {name: file[name] for name in file.files}
+    except FileNotFoundError as err:
+        raise InputError(f'no profile table at {path}') from err
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as err:
+        raise InputError(f'{path} is no profile table (.npz): {err}') from err
+    missing = [n for n in ('stamp_ns', 'fast_scores', 'slow_scores') if n not in columns]
+    if missing:
+        raise InputError(
+            f'{path} lacks {", ".join(missing)}; it has {", ".join(sorted(columns)) or "nothing"}'
+        )
+    count = len(columns['stamp_ns'])
+    unknown = np.full(count, -1, np.int64)
+    empty = np.full(count, '')
+    table = ProfileTable(
+        stamp_ns=columns['stamp_ns'].astype(np.int64),
+        context=tuple(columns.get('context', empty).astype(str).tolist()),
+        track=columns.get('track', unknown).astype(np.int64),
+        label=columns.get('label', unknown).astype(np.int64),
+        fast_scores=columns['fast_scores'].astype(np.float64),
+        slow_scores=columns['slow_scores'].astype(np.float64),
+        digest=tuple(empty.tolist()),
+        fault=tuple(empty.tolist()),
+    )
+    return _checked(table, path)
+
+
+def _checked(table: ProfileTable, path: Path) -> ProfileTable:
+    lengths = {name: len(getattr(table, name)) for name in table._fields}
+    if len(set(lengths.values())) != 1 or not lengths['stamp_ns']:
+        raise InputError(f'{path}: columns differ in length or are empty: {lengths}')
+    shapes = (table.fast_scores.shape, table.slow_scores.shape)
+    if shapes[0] != shapes[1] or len(shapes[0]) != 2 or shapes[0][1] < 2:
+        raise InputError(
+            f'{path}: fast_scores {shapes[0]} and slow_scores {shapes[1]} must be (N, C)'
+        )
+    if table.label.max() >= shapes[0][1]:
+        raise InputError(f'{path}: label {table.label.max()} with {shapes[0][1]} classes')
+    for name in ('fast_scores', 'slow_scores'):
+        scores = getattr(table, name)
+        known = scores[~np.isnan(scores).all(axis=1)]
+        if not ((known >= 0.0) & (known <= 1.0)).all():
+            raise InputError(f'{path}: {name} has values outside [0, 1] or partly NaN rows')
+    return table

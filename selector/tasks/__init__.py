@@ -1,0 +1,1 @@
+"""Tasks: what a prediction, its evidence and its loss are, one file per kind of task."""

@@ -1,0 +1,221 @@
+"""Command line: `selector VERB`; results on stdout, progress on stderr."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+import datetime
+import functools
+import json
+from pathlib import Path
+import sys
+from typing import Any
+
+import click
+from selector import __version__
+from selector.config import Config
+from selector.config import load
+from selector.config import parameters
+from selector.errors import SelectorError
+
+_CONFIG = click.option(
+    '--config', 'config_file', type=click.Path(path_type=Path), help='Parameter file (YAML).'
+)
+_SET = click.option(
+    '--set', 'settings', multiple=True, metavar='KEY=VALUE', help='One parameter; repeatable.'
+)
+_JSON = click.option('--json', 'as_json', is_flag=True, help='Machine-readable result.')
+_QUIET = click.option('-q', '--quiet', is_flag=True, help='No progress.')
+
+
+def _told(verb: Callable[..., int]) -> Callable[..., None]:
+    """Turn a verb's errors into one sentence and its result into the exit code."""
+
+    @functools.wraps(verb)
+    def wrapped(*arguments: Any, **options: Any) -> None:
+        try:
+            code = verb(*arguments, **options)
+        except SelectorError as err:
+            click.echo(f'selector: {err}', err=True)
+            code = err.exit_code
+        except OSError as err:
+            click.echo(f'selector: {err.filename or ""}: {err.strerror}', err=True)
+            code = 2
+        except KeyboardInterrupt:
+            code = 130
+        sys.exit(code)
+
+    return wrapped
+
+
+@click.group(context_settings={'help_option_names': ['-h', '--help']})
+@click.version_option(__version__, prog_name='selector')
+def main() -> None:
+    """Decide online when the slow perception model is worth its cost, and show why."""
+
+
+@main.command()
+@_CONFIG
+@_SET
+@click.option('--bag', type=click.Path(path_type=Path), help='Default: the patrol stream.')
+@click.option('--rate', type=click.FloatRange(0.1, 100.0), default=3.0, show_default=True)
+@click.option(
+    '--out', type=click.Path(path_type=Path), help='Run folder. Default: runs/<utc>_demo.'
+)
+@_QUIET
+@_told
+def demo(
+    *,
+    config_file: Path | None,
+    settings: tuple[str, ...],
+    bag: Path | None,
+    rate: float,
+    out: Path | None,
+    quiet: bool,
+) -> int:
+    """Run the real node on a recorded stream and show what its decisions were worth."""
+    from selector.tools.demo import demo as run
+
+    return run(load(config_file, settings), bag, rate, out, quiet=quiet)
+
+
+@main.command()
+@click.argument('source', type=click.Path(path_type=Path))
+@_CONFIG
+@_SET
+@_JSON
+@click.option('--topic', default='', help='Image topic, where the bag has several.')
+@click.option(
+    '--out', type=click.Path(path_type=Path), help='Run folder. Default: runs/<utc>_replay.'
+)
+@_QUIET
+@_told
+def replay(
+    *,
+    source: Path,
+    config_file: Path | None,
+    settings: tuple[str, ...],
+    as_json: bool,
+    topic: str,
+    out: Path | None,
+    quiet: bool,
+) -> int:
+    """Replay a bag or a profile table through the controller, without ROS."""
+    from selector.tools.report import replay_report
+
+    config = load(config_file, settings)
+    folder = out or new_run_folder(config, 'replay')
+    return replay_report(source, config, topic, folder, as_json=as_json, quiet=quiet)
+
+
+@main.command()
+@click.argument('table', type=click.Path(path_type=Path))
+@_CONFIG
+@_SET
+@_JSON
+@click.option(
+    '--out', type=click.Path(path_type=Path), required=True, help='Correlation file to write.'
+)
+@click.option('--date', default='', help='Day of the fit (ISO). Default: today.')
+@_told
+def fit(
+    *,
+    table: Path,
+    config_file: Path | None,
+    settings: tuple[str, ...],
+    as_json: bool,
+    out: Path,
+    date: str,
+) -> int:
+    """Fit the accuracy correlation of the two models from a labelled profile table (.npz)."""
+    from selector.tools.report import fit_report
+
+    day = date or datetime.datetime.now(datetime.timezone.utc).date().isoformat()
+    return fit_report(table, load(config_file, settings), out, day, as_json)
+
+
+@main.command()
+@click.argument('log', type=click.Path(path_type=Path))
+@_JSON
+@_told
+def verify(log: Path, as_json: bool) -> int:
+    """Check a log's chain and take every decision in it again, bit for bit."""
+    from selector.tools.report import verify_report
+
+    return verify_report(log, as_json)
+
+
+@main.command()
+@click.argument('log', type=click.Path(path_type=Path))
+@click.argument('frame', type=click.IntRange(0))
+@_JSON
+@_told
+def explain(log: Path, frame: int, as_json: bool) -> int:
+    """Say in one sentence what was decided about a frame, why, and what would have flipped it."""
+    from selector.tools.report import explain_report
+
+    return explain_report(log, frame, as_json)
+
+
+@main.command()
+@_CONFIG
+@_SET
+@_JSON
+@_told
+def params(config_file: Path | None, settings: tuple[str, ...], as_json: bool) -> int:
+    """List every parameter with its value, range and unit."""
+    from selector.config import flat
+
+    values = flat(load(config_file, settings))
+    if as_json:
+        click.echo(json.dumps(values))
+        return 0
+    for parameter in parameters():
+        allowed = ' | '.join(parameter.choices)
+        if parameter.low is not None:
+            allowed = f'{parameter.low:g} to {parameter.high:g} {parameter.unit}'.rstrip()
+        changed = '' if values[parameter.name] == parameter.default else ' (changed)'
+        click.echo(f'{parameter.name} = {values[parameter.name]!r}{changed}')
+        click.echo(f'    {parameter.description}{f" [{allowed}]" if allowed else ""}')
+    return 0
+
+
+@main.group()
+def models() -> None:
+    """The installed models."""
+
+
+@models.command('list')
+@_CONFIG
+@_SET
+@_JSON
+@_told
+def models_list(config_file: Path | None, settings: tuple[str, ...], as_json: bool) -> int:
+    """List the models and whether their files are the ones their cards name."""
+    from selector.tools.report import models_report
+
+    return models_report(load(config_file, settings), as_json)
+
+
+@models.command('show')
+@click.argument('name')
+@_CONFIG
+@_SET
+@_told
+def models_show(name: str, config_file: Path | None, settings: tuple[str, ...]) -> int:
+    """Show a model's card after checking it."""
+    from selector.tools.report import model_card
+
+    click.echo(model_card(load(config_file, settings), name))
+    return 0
+
+
+def new_run_folder(config: Config, name: str) -> Path:
+    """Return a folder in `audit.folder` that is not there yet, named by the wall clock."""
+    now = datetime.datetime.now(datetime.timezone.utc)
+    base = Path(config.audit.folder) / f'{now:%Y%m%dT%H%M%SZ}_{name}'
+    tries = [base, *(base.with_name(f'{base.name}-{k}') for k in range(2, 1000))]
+    return next(folder for folder in tries if not folder.exists())
+
+
+if __name__ == '__main__':
+    main()

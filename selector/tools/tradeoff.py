@@ -1,0 +1,104 @@
+"""Tradeoff: what a run's decisions were worth beside the simple ways to spend the same."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from selector.build import FAST
+from selector.build import Plan
+from selector.build import SLOW
+from selector.tools.profile import Profile
+
+
+class Row(NamedTuple):
+    """One way to answer every frame.
+
+    Attributes:
+        name: of the way.
+        accuracy: share of labelled frames answered right, None without labels.
+        slow_share: share of frames on which slow ran.
+        latency_s: mean model time a frame [s], measured.
+        energy_j: mean energy a frame [J], None when unknown.
+    """
+
+    name: str
+    accuracy: float | None
+    slow_share: float
+    latency_s: float
+    energy_j: float | None
+
+
+def rows(
+    profile: Profile, made: Plan, invoked: NDArray[np.bool_], answer: NDArray[np.int64]
+) -> list[Row]:
+    """Return fast only, slow only, random at the same spend, this run, and the oracle.
+
+    The oracle spends the same number of calls on the frames where only slow is right; it knows the
+    labels and cannot be reached.
+
+    Args:
+        profile: both models on every frame.
+        made: the plan, for the energy figures.
+        invoked: (N,) where this run invoked slow.
+        answer: (N,) what this run committed.
+    """
+    table = profile.table
+    known = table.label >= 0
+    fast = _right(table.fast_scores, table.label)[known]
+    slow = _right(table.slow_scores, table.label)[known]
+    share = float(invoked.mean())
+    reachable = int((slow & ~fast).sum())
+    calls = int(invoked[known].sum())
+    best = (int(fast.sum()) + min(calls, reachable)) / max(1, len(fast))
+    accuracies = {
+        'fast only': (float(fast.mean()), 0.0),
+        'slow only': (float(slow.mean()), 1.0),
+        'random, same spend': (
+            float((1.0 - share) * fast.mean() + share * slow.mean()),
+            share,
+        ),
+        'ours': (float((answer == table.label)[known].mean()), share),
+        'oracle, same spend': (best, share),
+    }
+    labelled = bool(known.any())
+    return [
+        _row(name, accuracy if labelled else None, part, profile, made)
+        for name, (accuracy, part) in accuracies.items()
+    ]
+
+
+def render(table: list[Row], energy_kind: str) -> str:
+    """Return the rows as a text table; `energy_kind` says where the energy figures come from."""
+    head = f'{"":22}{"accuracy":>10}{"slow share":>12}{"latency":>12}{"energy":>12}'
+    lines = [head]
+    for row in table:
+        accuracy = 'unknown' if row.accuracy is None else f'{row.accuracy:.3f}'
+        energy = 'unknown' if row.energy_j is None else f'{row.energy_j * 1e3:.2f} mJ'
+        lines.append(
+            f'{row.name:22}{accuracy:>10}{row.slow_share:>11.1%} '
+            f'{row.latency_s * 1e3:>8.2f} ms{energy:>12}'
+        )
+    lines.append(
+        f'latency: mean model time a frame, measured here; energy: mean a frame, {energy_kind} '
+        '(J per invocation of the model cards)'
+    )
+    return '\n'.join(lines)
+
+
+def _row(name: str, accuracy: float | None, share: float, profile: Profile, made: Plan) -> Row:
+    fast_runs = 0.0 if name == 'slow only' else 1.0
+    fast_s, slow_s = (
+        float(np.nanmean(times)) for times in (profile.fast_wall_s, profile.slow_wall_s)
+    )
+    fast_j, slow_j = (made.cards[tier].energy_j.value for tier in (FAST, SLOW))
+    energy = None if fast_j is None or slow_j is None else fast_runs * fast_j + share * slow_j
+    return Row(name, accuracy, share, fast_runs * fast_s + share * slow_s, energy)
+
+
+def _right(scores: NDArray[np.float64], label: NDArray[np.int64]) -> NDArray[np.bool_]:
+    failed = np.isnan(scores).any(axis=1)
+    return np.asarray(
+        (np.where(failed, -1, np.nan_to_num(scores).argmax(1)) == label) & (label >= 0)
+    )
