@@ -13,8 +13,8 @@ from typing import Any
 import click
 from selector import __version__
 from selector.config import Config
-from selector.config import load
-from selector.config import parameters
+from selector.config import flat
+from selector.config_file import load
 from selector.errors import SelectorError
 
 _CONFIG = click.option(
@@ -160,22 +160,21 @@ def explain(log: Path, frame: int, as_json: bool) -> int:
 @_CONFIG
 @_SET
 @_JSON
+@click.option('--format', 'form', type=click.Choice(['text', 'yaml', 'markdown']), default='text')
 @_told
-def params(config_file: Path | None, settings: tuple[str, ...], as_json: bool) -> int:
-    """List every parameter with its value, range and unit."""
-    from selector.config import flat
+def params(config_file: Path | None, settings: tuple[str, ...], as_json: bool, form: str) -> int:
+    """List every parameter with its value, range and unit, or write them as a ROS file."""
+    from selector.tools.params import as_markdown
+    from selector.tools.params import as_text
+    from selector.tools.params import as_yaml
 
-    values = flat(load(config_file, settings))
+    config = load(config_file, settings)
     if as_json:
-        click.echo(json.dumps(values))
-        return 0
-    for parameter in parameters():
-        allowed = ' | '.join(parameter.choices)
-        if parameter.low is not None:
-            allowed = f'{parameter.low:g} to {parameter.high:g} {parameter.unit}'.rstrip()
-        changed = '' if values[parameter.name] == parameter.default else ' (changed)'
-        click.echo(f'{parameter.name} = {values[parameter.name]!r}{changed}')
-        click.echo(f'    {parameter.description}{f" [{allowed}]" if allowed else ""}')
+        click.echo(json.dumps(flat(config)))
+    elif form == 'markdown':
+        click.echo(as_markdown(), nl=False)
+    else:
+        click.echo(as_yaml(config) if form == 'yaml' else as_text(config), nl=form == 'text')
     return 0
 
 

@@ -36,6 +36,7 @@ from selector.tools.profile import profile_bag
 from selector.tools.report import closing_line
 from selector.tools.report import progress
 from selector.tools.report import worth_explaining
+from selector.tools.tradeoff import advantage
 from selector.tools.tradeoff import render
 from selector.tools.tradeoff import rows
 
@@ -72,6 +73,7 @@ def demo(config: Config, bag: Path | None, rate: float, out: Path | None, *, qui
     verdict = verify(folder)
     unanswered = played['frames'] - played['answered']
     click.echo(render(rows(profile, made, live.invoked, live.answer), _energy_kind(made)))
+    click.echo(advantage(profile, live.invoked, live.answer))
     click.echo(worth_explaining(folder))
     click.echo(f'files: {folder} (audit/ is the log, config.yaml the parameters)')
     click.echo(closing_line('demo', played['frames'], unanswered, verdict))

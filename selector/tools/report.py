@@ -38,6 +38,7 @@ from selector.tools.fit import fit
 from selector.tools.profile import Profile
 from selector.tools.profile import profile_bag
 from selector.tools.replay import replay
+from selector.tools.tradeoff import advantage
 from selector.tools.tradeoff import render
 from selector.tools.tradeoff import rows
 import yaml
@@ -66,6 +67,7 @@ def replay_report(
         click.echo(json.dumps(result))
     else:
         click.echo(render(table, made.cards[SLOW].energy_j.kind))
+        click.echo(advantage(profile, done.invoked, done.answer))
         click.echo(worth_explaining(out))
         click.echo(f'files: {out}')
         click.echo(closing_line('replay', len(done.answer), done.unanswered, verdict))

@@ -1,0 +1,84 @@
+"""Params: the parameter table as text, as a ROS parameter file and as a page of the docs."""
+
+from __future__ import annotations
+
+from selector.config import Config
+from selector.config import flat
+from selector.config import Parameter
+from selector.config import parameters
+
+
+def allowed(parameter: Parameter) -> str:
+    """Return what a parameter may be, with its unit; '' when anything."""
+    if parameter.choices:
+        return ' | '.join(parameter.choices)
+    if parameter.low is None or parameter.high is None:
+        return parameter.unit
+    return f'{parameter.low:g} to {parameter.high:g} {parameter.unit}'.rstrip()
+
+
+def as_text(config: Config) -> str:
+    """Return every parameter with its value, its range and what it does."""
+    lines = []
+    values = flat(config)
+    for parameter in parameters():
+        value = values[parameter.name]
+        changed = '' if value == parameter.default else ' (changed)'
+        rule = f' [{allowed(parameter)}]' if allowed(parameter) else ''
+        lines += [
+            f'{parameter.name} = {value!r}{changed}',
+            f'    {parameter.description}{rule}',
+        ]
+    return '\n'.join(lines)
+
+
+def as_yaml(config: Config) -> str:
+    """Return a ROS parameter file, one comment above each parameter."""
+    values = flat(config)
+    lines = [
+        '# Every parameter of the selector. Made by `selector params --format yaml`.',
+        '/**:',
+        '  ros__parameters:',
+    ]
+    group: list[str] = []
+    for parameter in parameters():
+        *parents, leaf = parameter.name.split('.')
+        for depth, name in enumerate(parents):
+            if group[: depth + 1] != parents[: depth + 1]:
+                lines.append(f'{"  " * (depth + 2)}{name}:')
+        group = parents
+        indent = '  ' * (len(parents) + 2)
+        rule = f' [{allowed(parameter)}]' if allowed(parameter) else ''
+        live = ' Live.' if parameter.live else ''
+        lines.append(f'{indent}# {parameter.description}{rule}{live}')
+        lines.append(f'{indent}{leaf}: {_yaml(values[parameter.name])}')
+    return '\n'.join(lines) + '\n'
+
+
+def as_markdown() -> str:
+    """Return the page of the docs about the parameters."""
+    lines = [
+        '# Parameters',
+        '',
+        'Made by `selector params --format markdown` from the table in `selector/config.py`.',
+        'Live ones may be changed while the node runs (`ros2 param set`, rqt); the others are',
+        'fixed when the node is configured. A change is checked as a whole, refused with the',
+        'reason, and written to the audit log.',
+        '',
+        '| parameter | default | allowed | live | what it does |',
+        '|---|---|---|---|---|',
+    ]
+    for parameter in parameters():
+        live = 'yes' if parameter.live else ''
+        rule = allowed(parameter).replace('|', 'or')
+        lines.append(
+            f'| `{parameter.name}` | `{_yaml(parameter.default)}` | {rule} | {live} '
+            f'| {parameter.description} |'
+        )
+    return '\n'.join(lines) + '\n'
+
+
+def _yaml(value: bool | int | float | str) -> str:
+    if isinstance(value, bool):
+        return 'true' if value else 'false'
+    return f"'{value}'" if isinstance(value, str) else repr(value)
