@@ -1,0 +1,1 @@
+"""The ROS node and the bag player: the only place that knows rclpy and message packages."""

@@ -1,0 +1,151 @@
+"""Mission: what is loaded, measured and opened once, from configure to cleanup."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from datetime import timezone
+import itertools
+import json
+from pathlib import Path
+import re
+from typing import Any
+from typing import NamedTuple
+
+from selector import build
+from selector.audit import AuditLog
+from selector.audit import Head
+from selector.audit import Header
+from selector.build import Latency
+from selector.config import Config
+from selector.config import flat
+from selector.errors import LogError
+from selector.perception import Perception
+from selector.prediction import Model
+from selector.ros.tally import quantile
+from selector.ros.tally import Tally
+import yaml
+
+WARM_UP_RUNS = 20
+_COLD_RUNS = 5
+_TAIL = 1.5
+_HANDOVER_S = 0.005
+
+
+class Mission(NamedTuple):
+    """The parts of one mission.
+
+    Attributes:
+        folder: the run folder.
+        header: header of the log.
+        fast, slow: the models, warmed up.
+        latency: of the slow model on this machine.
+        perception: joins models' answers, controller and log.
+    """
+
+    folder: Path
+    header: Header
+    fast: Model
+    slow: Model
+    latency: Latency
+    perception: Perception
+
+
+def measured(times_s: Sequence[float]) -> Latency:
+    """Return the latency that warm-up runs [s] promise.
+
+    The first runs are cold and say nothing. The rest run alone in an idle process, and only a few
+    times: their tail is shorter than in service, so p99 is at least one and a half times the
+    median. Nor do they wait for the model's thread, beside the fast model and the image callbacks:
+    on two busy cores that made p99 about 6 ms longer and the median 1 ms. A deadline would look
+    safer than it is without both allowances.
+    """
+    warm = times_s[_COLD_RUNS:] or times_s
+    p50_s, p99_s = quantile(warm, 0.5) or 0.0, quantile(warm, 0.99) or 0.0
+    return Latency(p50_s, max(p99_s, _TAIL * p50_s) + _HANDOVER_S)
+
+
+def open_mission(config: Config) -> Mission:
+    """Load and warm up the models, make the run folder and open the log.
+
+    Raises:
+        SelectorError: a model, the correlation, the budget or the folder is bad.
+    """
+    made = build.plan(config)
+    fast = build.build_model(made, build.FAST)
+    slow = build.build_model(made, build.SLOW)
+    fast.warm_up(WARM_UP_RUNS)
+    latency = measured(slow.warm_up(WARM_UP_RUNS))
+    made = build.plan(config, {build.SLOW: latency})
+    controller = build.build_controller(made)
+    folder = _run_folder(config)
+    header = build.header(made, folder.name, 'ros')
+    log = AuditLog(folder / 'audit', header, config.audit.segment_records)
+    perception = Perception(
+        controller, log, config.decision.deadline_s, config.decision.max_skew_s
+    )
+    return Mission(folder, header, fast, slow, latency, perception)
+
+
+def close_mission(mission: Mission, tally: Tally) -> Head:
+    """Close the log and write `summary.json`.
+
+    Raises:
+        LogError: the summary cannot be written; the log is closed all the same.
+    """
+    log = mission.perception.log
+    head = log.close()
+    summary = {
+        'mission_id': mission.header.mission_id,
+        'log': {'records': head.records, 'head': head.hash, 'lost': log.lost},
+        **tally.summary(),
+        'slow_p50_s': mission.latency.p50_s,
+        'slow_p99_s': mission.latency.p99_s,
+        'config_digest': mission.header.config_digest,
+        'correlation_digest': mission.header.correlation_digest,
+    }
+    _write(mission.folder / 'summary.json', json.dumps(summary, indent=1) + '\n')
+    return head
+
+
+def ros_form(config: Config) -> str:
+    """Return every parameter as a ROS parameter file, which starts the same node again."""
+    tree: dict[str, Any] = {}
+    for name, value in flat(config).items():
+        *groups, leaf = name.split('.')
+        node = tree
+        for group in groups:
+            node = node.setdefault(group, {})
+        node[leaf] = value
+    return yaml.safe_dump({'/**': {'ros__parameters': tree}}, sort_keys=False)
+
+
+def _run_folder(config: Config) -> Path:
+    """Make and return a new run folder with its `config.yaml`.
+
+    The wall clock names it: the node's clock may be a simulated one that starts at the same time
+    every day. No decision depends on it.
+    """
+    utc = datetime.now(timezone.utc).strftime('%Y%m%dT%H%M%SZ')
+    name = re.sub(r'[^\w.-]+', '_', config.mission.name)
+    parent = Path(config.audit.folder).expanduser().absolute()
+    for number in itertools.count(1):
+        folder = parent / (f'{utc}_{name}' + (f'-{number}' if number > 1 else ''))
+        try:
+            folder.mkdir(parents=True)
+        except FileExistsError as err:
+            if not parent.is_dir():
+                raise LogError(f'{parent} is a file; audit.folder names a folder') from err
+            continue
+        except OSError as err:
+            raise LogError(f'cannot make the run folder {folder}: {err.strerror}') from err
+        _write(folder / 'config.yaml', ros_form(config))
+        return folder
+    raise AssertionError('itertools.count ended')
+
+
+def _write(path: Path, text: str) -> None:
+    try:
+        path.write_text(text)
+    except OSError as err:
+        raise LogError(f'cannot write {path}: {err.strerror}', path=str(path)) from err

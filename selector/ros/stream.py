@@ -1,0 +1,318 @@
+"""Stream: the way of the images through the node: in, decided, waited for, out in order.
+
+Everything here runs in the executor's thread. The slow model's thread only puts what it found on a
+queue and wakes the executor.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+import contextlib
+import queue
+import time
+from typing import NamedTuple
+
+from rclpy.clock import Clock
+from rclpy.clock_type import ClockType
+from rclpy.impl.implementation_singleton import rclpy_implementation
+from rclpy.node import Node
+from rclpy.publisher import Publisher
+from selector.build import FAST
+from selector.build import resources
+from selector.build import SLOW
+from selector.config import Config
+from selector.controller import Change
+from selector.errors import PredictionError
+from selector.frame import Frame
+from selector.perception import Decided
+from selector.perception import Final
+from selector.perception import Learned
+from selector.perception import Situation
+from selector.prediction import Model
+from selector.prediction import Prediction
+from selector.ros.conversions import decision_to_ros
+from selector.ros.conversions import frame_from_compressed
+from selector.ros.conversions import frame_from_raw
+from selector.ros.conversions import outcome_to_ros
+from selector.ros.conversions import prediction_to_ros
+from selector.ros.conversions import stamp_ns_from_ros
+from selector.ros.declared import Declared
+from selector.ros.mission import Mission
+from selector.ros.outbox import Outbox
+from selector.ros.tally import Tally
+from selector.worker import Finished
+from selector.worker import run
+from selector.worker import Worker
+from sensor_msgs.msg import CompressedImage
+from sensor_msgs.msg import Image
+from std_msgs.msg import Header
+
+_CAMERA = ''
+_RECENT_STAMPS = 64
+
+
+class Publishers(NamedTuple):
+    """Where answers, decisions and outcomes go."""
+
+    prediction: Publisher
+    decision: Publisher
+    outcome: Publisher
+
+
+class _Source(NamedTuple):
+    """The message a frame came in: its header, and when it was received."""
+
+    header: Header
+    receive_ns: int
+    receive_s: float
+
+
+class _Call(NamedTuple):
+    """The running call of the slow model.
+
+    Attributes:
+        sequence: of its frame.
+        source: of its frame.
+        start_s: when it was submitted (steady clock) [s].
+        allowed_s: from then to the frame's deadline [s].
+    """
+
+    sequence: int
+    source: _Source
+    start_s: float
+    allowed_s: float
+
+
+class Stream:
+    """Takes images in, and sends one decision and one final answer out for each."""
+
+    def __init__(
+        self,
+        node: Node,
+        mission: Mission,
+        config: Callable[[], Config],
+        declared: Declared,
+        publishers: Publishers,
+    ) -> None:
+        """Take the parts; `config` gives the snapshot of the moment."""
+        self.tally = Tally()
+        self._node, self._mission, self._config = node, mission, config
+        self._declared, self._publishers = declared, publishers
+        self._outbox: Outbox[tuple[Final, _Source]] = Outbox()
+        self._sequence = 0
+        self._latest_ns: int | None = None
+        self._recent: dict[int, type[object]] = {}
+        self._call: _Call | None = None
+        self._waits = False
+        self._finished: queue.SimpleQueue[Finished] = queue.SimpleQueue()
+        self._news = node.create_guard_condition(self._drain)
+        # Deadlines are promises in real time: a paused or simulated clock must not stop them.
+        self._alarm = node.create_timer(
+            1.0, self._overdue, clock=Clock(clock_type=ClockType.STEADY_TIME), autostart=False
+        )
+        self._worker = Worker(SLOW, mission.slow, self._ended)
+
+    def receive_compressed(self, msg: CompressedImage) -> None:
+        """Take in one compressed image."""
+        source = self._source(msg.header)
+        if not self._duplicate(msg):
+            self._take(frame_from_compressed(msg, self._sequence, _CAMERA), source)
+
+    def receive_raw(self, msg: Image) -> None:
+        """Take in one raw image."""
+        source = self._source(msg.header)
+        if not self._duplicate(msg):
+            self._take(frame_from_raw(msg, self._sequence, _CAMERA), source)
+
+    def adjust(self, change: Change) -> None:
+        """Apply and record a change from outside the frames.
+
+        Raises:
+            ConfigError: the change does not fit; nothing has changed then.
+        """
+        self._drain()
+        self._mission.perception.adjust(change)
+
+    def pause(self) -> None:
+        """Answer what waits now, without the slow model."""
+        self._drain()
+        self._time_out()
+
+    def end(self, timeout_s: float) -> bool:
+        """Answer what waits, end the slow model's thread; return whether it did end in time."""
+        self.pause()
+        ended = self._worker.stop(timeout_s)
+        self._drain()
+        self._node.destroy_guard_condition(self._news)
+        self._node.destroy_timer(self._alarm)
+        return ended
+
+    def busy_since_s(self) -> float:
+        """Return for how long the slow model has been running [s], 0 when it is idle."""
+        return 0.0 if self._call is None else time.perf_counter() - self._call.start_s
+
+    def _now_ns(self) -> int:
+        return int(self._node.get_clock().now().nanoseconds)
+
+    def _source(self, header: Header) -> _Source:
+        return _Source(header, self._now_ns(), time.perf_counter())
+
+    def _duplicate(self, msg: CompressedImage | Image) -> bool:
+        """Return whether this image came by the other transport before.
+
+        A camera driver often publishes each image raw and compressed; answering both would spend
+        the budget twice. Unset stamps say nothing.
+        """
+        stamp_ns = stamp_ns_from_ros(msg.header.stamp)
+        first = self._recent.setdefault(stamp_ns, type(msg))
+        if len(self._recent) > _RECENT_STAMPS:
+            del self._recent[next(iter(self._recent))]
+        twice = first is not type(msg) and stamp_ns != 0
+        self.tally.duplicates += twice
+        return twice
+
+    def _take(self, frame: Frame, source: _Source) -> None:
+        """Decide about one frame; answer it, or invoke the slow model."""
+        self._sequence += 1
+        self._notice_rewind(frame)
+        fast, fault = self._run_fast(frame)
+        self._drain()  # what ended in the meantime counts before the decision, not after
+        situation = Situation(
+            source.receive_ns,
+            self._now_ns(),
+            self._declared.context(source.receive_ns),
+            self._declared.stake,
+            () if self._call is None else (SLOW,),
+        )
+        start_s = time.perf_counter()
+        decided = self._mission.perception.begin(frame, fast, fault, situation)
+        self._outbox.expect(_CAMERA, frame.sequence)
+        self.tally.decided(decided.record)
+        self._publish_decision(decided, source)
+        if decided.final is not None:
+            self._answer(decided.final, source)
+        else:
+            self._invoke(frame, source, start_s + decided.remaining_s)
+        if self._config().publish.mode == 'provisional_then_final' and fast is not None:
+            self._preview(Final(frame, FAST, fast, decided.record.fast_loss), source)
+
+    def _run_fast(self, frame: Frame) -> tuple[Prediction | None, str]:
+        if frame.image is None:
+            return None, ''
+        try:
+            return self._fitting(self._mission.fast, run(self._mission.fast, frame.image)), ''
+        except PredictionError as err:
+            return None, str(err)
+
+    def _fitting(self, model: Model, prediction: Prediction) -> Prediction:
+        """Return a prediction that has one score a label.
+
+        Raises:
+            PredictionError: it has another number.
+        """
+        scores, labels = len(prediction.scores), len(self._mission.header.labels)
+        if scores != labels:
+            raise PredictionError(f'{model.name} returned {scores} scores for {labels} labels')
+        return prediction
+
+    def _notice_rewind(self, frame: Frame) -> None:
+        """Tell the budget when the stamps were set back (a bag played again, a clock set)."""
+        latest, stamp_ns = self._latest_ns, frame.stamp_ns
+        gap_ns = int(self._config().budget.gap_max_s * 1e9)
+        if latest is not None and stamp_ns < latest - gap_ns:
+            self.adjust(Change(self._now_ns(), 'clock', rewind_ns=stamp_ns))
+            self.tally.rewinds += 1
+            latest = None
+        self._latest_ns = stamp_ns if latest is None else max(latest, stamp_ns)
+
+    def _invoke(self, frame: Frame, source: _Source, due_s: float) -> None:
+        assert frame.image is not None  # the controller invokes nothing on an undecodable frame
+        now_s = time.perf_counter()
+        allowed_s = max(0.0, due_s - now_s)
+        self._call, self._waits = _Call(frame.sequence, source, now_s, allowed_s), True
+        self._worker.submit(frame.sequence, frame.image)
+        self._alarm.timer_period_ns = int(allowed_s * 1e9)
+        self._alarm.reset()
+
+    def _ended(self, finished: Finished) -> None:
+        """Hand a result over; called in the slow model's thread."""
+        self._finished.put(finished)
+        # The node may be gone by the time a call ends that nobody waits for any more.
+        with contextlib.suppress(rclpy_implementation.InvalidHandle):
+            self._news.trigger()
+
+    def _drain(self) -> None:
+        with contextlib.suppress(queue.Empty):
+            while True:
+                self._settle(self._finished.get_nowait())
+
+    def _settle(self, finished: Finished) -> None:
+        """Take in how the call ended, on time or late."""
+        call = self._call
+        assert call is not None and call.sequence == finished.sequence
+        if finished.latency_s > call.allowed_s:  # late, though nobody has looked since
+            self._time_out()
+        self._call, self._waits = None, False
+        self._alarm.cancel()
+        perception, now_ns = self._mission.perception, self._now_ns()
+        fault, prediction = finished.fault, finished.prediction
+        try:
+            if prediction is not None:
+                prediction = self._fitting(self._mission.slow, prediction)
+        except PredictionError as err:
+            fault, prediction = str(err), None
+        if prediction is None:
+            learned = perception.failed(call.sequence, now_ns, finished.latency_s, fault)
+        else:
+            learned = perception.answered(call.sequence, prediction, now_ns, finished.latency_s)
+        self._publish_outcome(learned, call.source)
+
+    def _overdue(self) -> None:
+        self._alarm.cancel()
+        self._drain()
+        self._time_out()
+
+    def _time_out(self) -> None:
+        """Commit the fast answer of the frame that waits, if one does; the call runs on."""
+        if self._call is None or not self._waits:
+            return
+        self._waits = False
+        self._alarm.cancel()
+        call, elapsed_s = self._call, time.perf_counter() - self._call.start_s
+        learned = self._mission.perception.timed_out(call.sequence, self._now_ns(), elapsed_s)
+        self._publish_outcome(learned, call.source)
+
+    def _publish_decision(self, decided: Decided, source: _Source) -> None:
+        msg = decision_to_ros(
+            decided.record,
+            decided.link,
+            source.header,
+            self._mission.header,
+            exchange_rate=tuple(r.exchange_rate for r in resources(self._config())),
+            publish_ns=self._now_ns(),
+        )
+        self._publishers.decision.publish(msg)
+
+    def _publish_outcome(self, learned: Learned, source: _Source) -> None:
+        self.tally.learned(learned.record)
+        mission_id = self._mission.header.mission_id
+        msg = outcome_to_ros(learned.record, learned.link, source.header, mission_id)
+        self._publishers.outcome.publish(msg)
+        if learned.final is not None:
+            self._answer(learned.final, source)
+
+    def _answer(self, final: Final, source: _Source) -> None:
+        """Publish a final answer, and those that it held back."""
+        leaving = self._outbox.put(_CAMERA, final.frame.sequence, (final, source))
+        for answer, origin in leaving:
+            msg = prediction_to_ros(answer, origin.header, self._mission.header.labels)
+            self._publishers.prediction.publish(msg)
+            self.tally.answered(time.perf_counter() - origin.receive_s)
+
+    def _preview(self, final: Final, source: _Source) -> None:
+        """Publish the fast answer at once where the final one has to wait."""
+        if not self._outbox.expected:
+            return
+        labels = self._mission.header.labels
+        msg = prediction_to_ros(final, source.header, labels, provisional=True)
+        self._publishers.prediction.publish(msg)

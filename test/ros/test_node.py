@@ -1,0 +1,573 @@
+"""The real node in this process: each frame gets one decision and one answer, whatever breaks."""
+
+from collections.abc import Callable
+import json
+from pathlib import Path
+import threading
+import time
+from typing import Any
+
+from bench import Bench
+from bench import bench
+from bench import DEADLINE_S
+from bench import given
+from bench import run_folder
+from bench import values
+from lifecycle_msgs.srv import ChangeState
+from lifecycle_msgs.srv import GetState
+import numpy as np
+import pytest
+from rclpy.impl.implementation_singleton import rclpy_implementation
+from rclpy.qos import DurabilityPolicy
+from rclpy.qos import QoSProfile
+from selector.audit import Record
+from selector.audit import records
+from selector.audit import segments
+from selector.controller import Change
+from selector.errors import ConfigError
+from selector.redecision import verify
+from selector.ros.conversions import stamp_ns_from_ros
+from selector.ros.node import SelectorNode
+from selector.ros.node import spin
+from sensor_msgs.msg import Image
+from small_pair import FAST
+from small_pair import jpeg
+from small_pair import LABELS
+from small_pair import says
+from small_pair import SLOW
+from small_pair import SLOW_CLASS
+from small_pair import small_pair
+from small_pair import SmallPair
+from std_msgs.msg import Float32
+from std_msgs.msg import String
+from std_srvs.srv import SetBool
+
+pytestmark = pytest.mark.ros
+
+SLACK_S = 0.15
+
+
+@pytest.fixture
+def pair(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> SmallPair:
+    """Return a pair of which slow pays on every frame."""
+    return small_pair(tmp_path / 'models', monkeypatch)
+
+
+def fail(_image: np.ndarray) -> np.ndarray:
+    """Fail as a user's model may."""
+    raise RuntimeError('out of memory')
+
+
+def sound(folder: Path) -> None:
+    """Check that a closed log verifies and that its summary agrees."""
+    verdict = verify(folder)
+    assert verdict.sound, verdict.flaw
+    told = json.loads((folder / 'summary.json').read_text())
+    assert told['log']['records'] == verdict.head.records
+    assert told['frames'] == told['decisions'] == told['finals'] == verdict.decisions
+    assert told['unanswered'] == 0
+
+
+def kinds(on: Bench) -> list[str]:
+    """Return the kinds of the outcomes, in order."""
+    return [o.kind for o in on.outcomes]
+
+
+def call(on: Bench, kind: Any, name: str, request: Any) -> Any:
+    """Call a service of the node and return its answer."""
+    client = on.probe.create_client(kind, name)
+    on.until(client.service_is_ready)
+    future = client.call_async(request)
+    on.until(future.done)
+    return future.result()
+
+
+def transition(on: Bench, label: str) -> bool:
+    """Ask for a lifecycle transition; return whether it succeeded."""
+    request = ChangeState.Request()
+    request.transition.label = label
+    return bool(call(on, ChangeState, 'selector/change_state', request).success)
+
+
+def state(on: Bench) -> str:
+    """Return the lifecycle state."""
+    answer = call(on, GetState, 'selector/get_state', GetState.Request())
+    return str(answer.current_state.label)
+
+
+def test_slow_answer_in_time(ros: Any, pair: SmallPair, tmp_path: Path) -> None:
+    """A frame that pays gets the slow answer, one decision and one outcome, on its own header."""
+    with bench(ros, values(pair, tmp_path)) as on:
+        header = on.send()
+        on.answered(1)
+        (decision,), (final,), (outcome,) = on.decisions, on.finals, on.outcomes
+        assert decision.header == final.header == outcome.header == header
+        assert (decision.reason, decision.chosen) == ('GAIN_ABOVE_PRICE', 'slow')
+        assert [t.name for t in decision.tiers] == ['fast', 'slow']
+        assert (final.tier, final.model, final.class_id) == ('slow', SLOW, SLOW_CLASS)
+        assert list(final.labels) == list(LABELS)
+        assert (outcome.kind, outcome.committed, outcome.sequence) == ('ANSWERED', 'slow', 0)
+        assert outcome.previous_hash == decision.record_hash
+    sound(run_folder(tmp_path))
+
+
+def test_fast_answer(ros: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A frame that does not pay gets the fast answer at once and no outcome."""
+    pair = small_pair(tmp_path / 'models', monkeypatch, gain=0.01)
+    with bench(ros, values(pair, tmp_path)) as on:
+        on.send()
+        on.answered(1)
+        assert on.decisions[0].reason == 'GAIN_BELOW_PRICE'
+        assert (on.finals[0].tier, on.finals[0].model) == ('fast', FAST)
+        assert on.finals[0].confidence == 0.5
+        assert on.outcomes == []
+    sound(run_folder(tmp_path))
+
+
+def test_many_frames_keep_their_order(ros: Any, pair: SmallPair, tmp_path: Path) -> None:
+    """Every frame gets exactly one decision and one final, in the order of the stamps."""
+
+    def slow(_image: np.ndarray) -> np.ndarray:
+        time.sleep(0.02)
+        return says(SLOW_CLASS)
+
+    pair.slow = slow
+    with bench(ros, values(pair, tmp_path, budget__slow_calls__rate_hz=5.0)) as on:
+        sent = []
+        for _ in range(20):
+            sent += [stamp_ns_from_ros(on.send().stamp) for _ in range(3)]
+            on.run_for(0.03)
+        on.answered(60)
+        assert [stamp_ns_from_ros(d.header.stamp) for d in on.decisions] == sent
+        assert [stamp_ns_from_ros(p.header.stamp) for p in on.finals] == sent
+        assert [d.sequence for d in on.decisions] == list(range(60))
+        seen = {d.reason for d in on.decisions}
+        assert {'GAIN_ABOVE_PRICE', 'TIER_BUSY'} <= seen
+        invoked = [d.sequence for d in on.decisions if d.reason == 'GAIN_ABOVE_PRICE']
+        assert [o.sequence for o in on.outcomes] == invoked
+    sound(run_folder(tmp_path))
+
+
+@pytest.mark.parametrize('data', [b'', b'no picture', jpeg()[:300]])
+def test_undecodable_image(ros: Any, pair: SmallPair, tmp_path: Path, data: bytes) -> None:
+    """A damaged image gets an empty answer and a decision that says so; the next one goes on."""
+    with bench(ros, values(pair, tmp_path)) as on:
+        header = on.send(data)
+        on.answered(1)
+        (decision,), (final,) = on.decisions, on.finals
+        assert decision.reason == 'INPUT_UNDECODABLE'
+        assert 'decoded' in decision.fault
+        assert decision.degraded
+        assert final.header == header
+        assert (len(final.scores), final.class_id) == (0, -1)
+        on.reported()
+        assert on.status('perception').level == b'\x01'
+        on.send()
+        on.answered(2)
+        assert on.finals[1].tier == 'slow'
+    sound(run_folder(tmp_path))
+
+
+def test_raw_images(ros: Any, pair: SmallPair, tmp_path: Path) -> None:
+    """A raw image is answered; one of an unknown encoding is answered with nothing."""
+    with bench(ros, values(pair, tmp_path)) as on:
+        for encoding in ('rgb8', '32FC1'):
+            msg = Image(header=on.header(), height=4, width=4, step=12, encoding=encoding)
+            msg.data = bytes(48)
+            on.raw.publish(msg)
+        on.answered(2)
+        assert [d.reason for d in on.decisions] == ['GAIN_ABOVE_PRICE', 'INPUT_UNDECODABLE']
+        assert "encoding '32FC1' is not supported" in on.decisions[1].fault
+        assert [len(p.scores) for p in on.finals] == [len(LABELS), 0]
+
+
+def test_both_transports(ros: Any, pair: SmallPair, tmp_path: Path) -> None:
+    """An image that comes raw and compressed is one frame, not two."""
+    with bench(ros, values(pair, tmp_path)) as on:
+        header = on.send()
+        msg = Image(header=header, height=4, width=4, step=12, encoding='rgb8', data=bytes(48))
+        on.raw.publish(msg)
+        on.run_for(0.3)
+        on.answered(1)
+    told = json.loads((run_folder(tmp_path) / 'summary.json').read_text())
+    assert (told['frames'], told['duplicates']) == (1, 1)
+
+
+@pytest.mark.parametrize(
+    ('slow', 'why'),
+    [
+        (fail, 'RuntimeError: out of memory'),
+        (lambda _: np.full(len(LABELS), np.nan), 'NaN'),
+        (lambda _: np.zeros((2, len(LABELS))), 'shape'),
+        (lambda _: np.zeros(len(LABELS) + 1), '5 scores for 4 labels'),
+    ],
+    ids=['raises', 'nan', 'shape', 'labels'],
+)
+def test_broken_slow_model(
+    ros: Any, pair: SmallPair, tmp_path: Path, slow: Callable[..., Any], why: str
+) -> None:
+    """When the slow model fails, the fast answer is committed and the outcome says why."""
+    pair.slow = slow
+    with bench(ros, values(pair, tmp_path)) as on:
+        on.send()
+        on.answered(1)
+        assert on.finals[0].tier == 'fast'
+        (outcome,) = on.outcomes
+        assert (outcome.kind, outcome.committed) == ('FAILED', 'fast')
+        assert why in outcome.detail
+        pair.slow = lambda _: says(SLOW_CLASS)
+        on.send()
+        on.answered(2)
+        assert on.finals[1].tier == 'slow'
+    sound(run_folder(tmp_path))
+
+
+@pytest.mark.parametrize(
+    'fast', [fail, lambda _: np.full(len(LABELS), np.inf)], ids=['raises', 'infinite']
+)
+def test_broken_fast_model(
+    ros: Any, pair: SmallPair, tmp_path: Path, fast: Callable[..., Any]
+) -> None:
+    """Without a fast answer slow is worth more and answers; when it fails too, nothing is said."""
+    pair.fast = fast
+    with bench(ros, values(pair, tmp_path)) as on:
+        on.send()
+        on.answered(1)
+        assert on.decisions[0].degraded
+        assert list(on.decisions[0].evidence_names) == []
+        assert on.finals[0].tier == 'slow'
+        pair.slow = fail
+        on.send()
+        on.answered(2)
+        assert (on.finals[1].tier, len(on.finals[1].scores)) == ('fast', 0)
+    sound(run_folder(tmp_path))
+
+
+def test_hanging_slow_model(ros: Any, pair: SmallPair, tmp_path: Path) -> None:
+    """At the deadline the fast answer goes out; later frames find slow busy; its end is LATE."""
+    release = threading.Event()
+
+    def slow(_image: np.ndarray) -> np.ndarray:
+        release.wait(10.0)
+        return says(SLOW_CLASS)
+
+    pair.slow = slow
+    with bench(ros, values(pair, tmp_path)) as on:
+        start_s = time.monotonic()
+        on.send()
+        on.until(lambda: bool(on.finals))
+        took_s = time.monotonic() - start_s
+        assert DEADLINE_S - 0.02 <= took_s <= DEADLINE_S + SLACK_S
+        assert on.finals[0].tier == 'fast'
+        on.send()
+        on.answered(2)
+        assert on.decisions[1].reason == 'TIER_BUSY'
+        release.set()
+        on.until(lambda: len(on.outcomes) == 2)
+        assert kinds(on) == ['TIMED_OUT', 'LATE']
+        assert [o.committed for o in on.outcomes] == ['fast', '']
+        on.send()
+        on.answered(3)
+        assert on.finals[2].tier == 'slow'
+    sound(run_folder(tmp_path))
+
+
+def test_later_finals_wait(ros: Any, pair: SmallPair, tmp_path: Path) -> None:
+    """While a frame waits for slow, the fast answers to later frames are held back."""
+    release = threading.Event()
+
+    def slow(_image: np.ndarray) -> np.ndarray:
+        release.wait(10.0)
+        return says(SLOW_CLASS)
+
+    pair.slow = slow
+    with bench(ros, values(pair, tmp_path, decision__deadline_s=5.0)) as on:
+        for _ in range(3):
+            on.send()
+        on.until(lambda: len(on.decisions) == 3)
+        on.run_for(0.1)
+        assert on.finals == []
+        release.set()
+        on.answered(3)
+        assert [p.tier for p in on.finals] == ['slow', 'fast', 'fast']
+        stamps = [stamp_ns_from_ros(p.header.stamp) for p in on.finals]
+        assert stamps == sorted(stamps)
+
+
+def test_provisional_answers(ros: Any, pair: SmallPair, tmp_path: Path) -> None:
+    """On request the fast answer goes out at once, marked, and a final one follows."""
+    more = {'publish__mode': 'provisional_then_final'}
+    with bench(ros, values(pair, tmp_path, **more)) as on:
+        header = on.send()
+        on.answered(1)
+        assert [(p.tier, p.provisional) for p in on.predictions] == [
+            ('fast', True),
+            ('slow', False),
+        ]
+        assert all(p.header == header for p in on.predictions)
+
+
+def test_deadline_runs_under_a_clock_that_stands_still(
+    ros: Any, pair: SmallPair, tmp_path: Path
+) -> None:
+    """With simulated time that never moves, the deadline still passes."""
+    release = threading.Event()
+
+    def slow(_image: np.ndarray) -> np.ndarray:
+        release.wait(10.0)
+        return says(SLOW_CLASS)
+
+    pair.slow = slow
+    with bench(ros, values(pair, tmp_path, use_sim_time=True)) as on:
+        on.send(stamp_ns=0)
+        on.answered(1)
+        assert on.finals[0].tier == 'fast'
+        release.set()
+
+
+def test_enable_service(ros: Any, pair: SmallPair, tmp_path: Path) -> None:
+    """`~/enable` switches between acting and shadowing; parameter and log know it."""
+    with bench(ros, values(pair, tmp_path)) as on:
+        answer = call(on, SetBool, 'selector/enable', SetBool.Request(data=False))
+        assert (answer.success, answer.message) == (True, 'shadowing')
+        assert on.node.get_parameter('decision.shadow').value is True
+        on.send()
+        on.answered(1)
+        assert (on.decisions[0].reason, on.decisions[0].shadow) == ('SHADOWED', True)
+        assert on.finals[0].tier == 'fast'
+        assert call(on, SetBool, 'selector/enable', SetBool.Request(data=True)).success
+        on.send()
+        on.answered(2)
+        assert on.finals[1].tier == 'slow'
+    folder = run_folder(tmp_path)
+    sound(folder)
+    assert [(c.author, c.shadow) for c in changes(folder)] == [
+        ('service enable', True),
+        ('service enable', False),
+    ]
+
+
+def changes(folder: Path) -> list[Change]:
+    """Return the changes that a log records."""
+    read = [r for r in records(segments(folder)) if isinstance(r, Record)]
+    return [r.body for r in read if isinstance(r.body, Change)]
+
+
+def test_live_budget(ros: Any, pair: SmallPair, tmp_path: Path) -> None:
+    """A live budget counts from the next frame on, and the log records it as an input."""
+    with bench(ros, values(pair, tmp_path)) as on:
+        on.send()
+        on.answered(1)
+        off = {'budget.slow_calls.rate_hz': 0.0, 'budget.slow_calls.burst': 0.0}
+        assert on.node.set_parameters_atomically(given(off)).successful
+        on.send()
+        on.answered(2)
+        assert on.decisions[1].reason == 'BUDGET_EXHAUSTED'
+        on.node.set_parameters(given({'decision.stake': 3.0}))
+        on.send()
+        on.answered(3)
+        assert on.decisions[2].stake == 3.0
+    folder = run_folder(tmp_path)
+    sound(folder)
+    (change,) = changes(folder)
+    assert (change.author, change.shadow) == ('parameter', None)
+    assert change.resources is not None
+    assert change.resources[0].burst == 0.0
+
+
+@pytest.mark.parametrize('latched', [True, False])
+def test_context_and_stake(ros: Any, pair: SmallPair, tmp_path: Path, latched: bool) -> None:
+    """Context and stake arrive from any kind of publisher; nonsense is ignored; old is unknown."""
+    kind = DurabilityPolicy.TRANSIENT_LOCAL if latched else DurabilityPolicy.VOLATILE
+    with bench(ros, values(pair, tmp_path, context__max_age_s=0.5), start=False) as on:
+        qos = QoSProfile(depth=1, durability=kind)
+        context = on.probe.create_publisher(String, 'context', qos)
+        stake = on.probe.create_publisher(Float32, 'stake', qos)
+        if latched:
+            context.publish(String(data='dusk'))
+            stake.publish(Float32(data=2.0))
+        on.start()
+        if not latched:
+            on.until(lambda: context.get_subscription_count() > 0)
+            on.until(lambda: stake.get_subscription_count() > 0)
+            for _ in range(5):  # the node may match later than the publisher sees it
+                context.publish(String(data='dusk'))
+                stake.publish(Float32(data=2.0))
+                on.run_for(0.05)
+        on.run_for(0.1)
+        for bad in (float('nan'), float('inf'), -1.0):
+            stake.publish(Float32(data=bad))
+        on.run_for(0.1)
+        on.send()
+        on.answered(1)
+        assert (on.decisions[0].context, on.decisions[0].stake) == ('dusk', 2.0)
+        on.run_for(0.5)
+        on.send()
+        on.answered(2)
+        assert (on.decisions[1].context, on.decisions[1].stake) == ('', 2.0)
+
+
+def test_clock_set_back(ros: Any, pair: SmallPair, tmp_path: Path) -> None:
+    """Stamps that jump back are recorded as an input; decisions and answers go on."""
+    with bench(ros, values(pair, tmp_path)) as on:
+        now_ns = on.node.get_clock().now().nanoseconds
+        for stamp_ns in (now_ns, now_ns - 10**11, now_ns - 10**11 + 10**7):
+            on.send(stamp_ns=stamp_ns)
+        on.answered(3)
+        on.reported()
+        assert 'jumped back' in on.status('perception').message
+    folder = run_folder(tmp_path)
+    sound(folder)
+    (change,) = changes(folder)
+    assert (change.author, change.rewind_ns) == ('clock', now_ns - 10**11)
+
+
+def test_lifecycle(ros: Any, pair: SmallPair, tmp_path: Path) -> None:
+    """The node follows a manager: up, paused, up again with the same log, down, up anew."""
+    with bench(ros, values(pair, tmp_path, autostart=False), start=False) as on:
+        assert state(on) == 'unconfigured'
+        assert transition(on, 'configure')
+        assert state(on) == 'inactive'
+        assert transition(on, 'activate')
+        on.until(lambda: on.compressed.get_subscription_count() == 1)
+        on.run_for(0.2)
+        on.send()
+        on.answered(1)
+        assert transition(on, 'deactivate')
+        on.until(lambda: on.compressed.get_subscription_count() == 0)
+        assert transition(on, 'activate')
+        on.until(lambda: on.compressed.get_subscription_count() == 1)
+        on.run_for(0.2)
+        on.send()
+        on.answered(2)
+        assert [d.sequence for d in on.decisions] == [0, 1]
+        assert transition(on, 'deactivate')
+        assert transition(on, 'cleanup')
+        sound(run_folder(tmp_path))
+        assert transition(on, 'configure')
+        assert len(list((tmp_path / 'runs').iterdir())) == 2
+
+
+def test_invalid_transition(ros: Any, pair: SmallPair, tmp_path: Path) -> None:
+    """Activating an unconfigured node is refused with an answer and does not end the node."""
+    with bench(ros, values(pair, tmp_path, autostart=False), start=False) as on:
+        assert not transition(on, 'activate')
+        assert state(on) == 'unconfigured'
+        assert transition(on, 'configure')
+
+
+def test_deactivating_answers_what_waits(ros: Any, pair: SmallPair, tmp_path: Path) -> None:
+    """A frame that waits is answered at once when the node is deactivated."""
+    release = threading.Event()
+
+    def slow(_image: np.ndarray) -> np.ndarray:
+        release.wait(10.0)
+        return says(SLOW_CLASS)
+
+    pair.slow = slow
+    with bench(ros, values(pair, tmp_path, decision__deadline_s=30.0)) as on:
+        on.send()
+        on.until(lambda: len(on.decisions) == 1)
+        assert transition(on, 'deactivate')
+        on.answered(1)
+        assert kinds(on) == ['TIMED_OUT']
+        release.set()
+        on.until(lambda: kinds(on) == ['TIMED_OUT', 'LATE'])
+    sound(run_folder(tmp_path))
+
+
+def test_model_that_never_ends(ros: Any, pair: SmallPair, tmp_path: Path) -> None:
+    """A hung model does not keep the log from being closed whole."""
+    release = threading.Event()
+
+    def slow(_image: np.ndarray) -> np.ndarray:
+        release.wait(30.0)
+        return says(SLOW_CLASS)
+
+    pair.slow = slow
+    with bench(ros, values(pair, tmp_path)) as on:
+        on.send()
+        on.answered(1)
+    assert on.node.stuck
+    sound(run_folder(tmp_path))
+    release.set()
+
+
+def test_altered_model(
+    ros: Any, pair: SmallPair, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """An altered model file is named with both digests; once restored the node comes up."""
+    file = pair.folder / SLOW / 'model.onnx'
+    file.write_bytes(b'other')
+    with bench(ros, values(pair, tmp_path, autostart=False), start=False) as on:
+        assert not transition(on, 'configure')
+        assert state(on) == 'unconfigured'
+        told = capfd.readouterr().err
+        assert str(file) in told
+        assert 'expected sha256' in told
+        assert 'found' in told
+        assert 'Traceback' not in told
+        assert not (tmp_path / 'runs').exists()
+        file.write_bytes(SLOW.encode())
+        assert transition(on, 'configure')
+
+
+def test_missing_model_ends_an_autostarted_node(
+    ros: Any, pair: SmallPair, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """An autostarted node without its model gives exit code 2 and one line."""
+    (pair.folder / FAST / 'model.onnx').unlink()
+    with bench(ros, values(pair, tmp_path), start=False) as on:
+        assert on.node.start() == 2
+    (line,) = [n for n in capfd.readouterr().err.splitlines() if n.startswith('selector: ')]
+    assert f'model file {pair.folder / FAST / "model.onnx"} cannot be read' in line
+
+
+def test_run_folders_are_never_shared(ros: Any, pair: SmallPair, tmp_path: Path) -> None:
+    """Nodes that start in the same second get folders of their own; names are made safe."""
+    name = {'mission__name': '../night run'}
+    with bench(ros, values(pair, tmp_path, **name)):
+        pass
+    with bench(ros, values(pair, tmp_path, **name)):
+        pass
+    folders = sorted((tmp_path / 'runs').iterdir())
+    assert len(folders) == 2
+    for folder in folders:
+        assert '.._night_run' in folder.name
+        assert (folder / 'config.yaml').is_file()
+        sound(folder)
+
+
+def test_bad_parameter(ros: Any, pair: SmallPair, tmp_path: Path) -> None:
+    """A node with a misspelled parameter does not come up."""
+    bad = given(values(pair, tmp_path, decision__deadlines=1.0))
+    with pytest.raises(ConfigError, match=r"did you mean 'decision\.deadline_s'"):
+        SelectorNode(context=ros, parameter_overrides=bad)
+
+
+def test_spin_goes_on_after_a_failed_callback(
+    ros: Any, pair: SmallPair, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """An RCLError out of a callback is told and does not end the node; a shutdown does."""
+    with bench(ros, values(pair, tmp_path, autostart=False), start=False) as on:
+        calls: list[int] = []
+
+        def fail_once() -> None:
+            calls.append(len(calls))
+            if len(calls) == 1:
+                raise rclpy_implementation.RCLError('made up')
+            ros.try_shutdown()
+
+        on.node.create_timer(0.01, fail_once)
+        spin(on.executor, threading.Event())
+        assert len(calls) == 2
+        assert 'a callback failed and is skipped: made up' in capfd.readouterr().err
+
+
+def test_log_is_closed_without_a_context(ros: Any, pair: SmallPair, tmp_path: Path) -> None:
+    """When somebody else has shut ROS down, the log is still closed whole."""
+    with bench(ros, values(pair, tmp_path)) as on:
+        on.send()
+        on.answered(1)
+        ros.try_shutdown()
+    sound(run_folder(tmp_path))
