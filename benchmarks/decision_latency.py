@@ -2,13 +2,13 @@
 
     python benchmarks/decision_latency.py [--check] [--quick]
 
-Part 1, core: decide + commit + learn + record of one frame, in units u of one 28-element dot product
-and the SHA-256 of 1 kB, both timed in the same run.
+Part 1, core: decide + commit + learn + record of one frame, in units u of one 28-element dot
+product and the SHA-256 of 1 kB, both timed in the same run.
 
 Part 2, node: the time from publishing a frame to receiving its Decision from the selector's node,
-whose models are replaced by ones that answer at once, over the time to receive a small message from
-a bare node that receives and decodes the same frames. Both nodes run all the time; frames go to one
-and the other in turn, so both see the same noise. Target: ratio <= 1.5 at p50 and at p99.
+whose models are replaced by ones that answer at once, over the time to receive a small message
+from a bare node that receives and decodes the same frames. Both nodes run all the time; frames go
+to one and the other in turn, so both see the same noise. Target: ratio <= 1.5 at p50 and at p99.
 """
 
 from __future__ import annotations
@@ -26,7 +26,6 @@ import time
 from typing import Any
 
 import numpy as np
-
 from selector.audit import AuditLog
 from selector.backends.fake_model import FakeModel
 from selector.bag import Bag
@@ -107,7 +106,7 @@ def play_selector() -> int:
     def instant(_made: object, tier: str) -> FakeModel:
         return FakeModel(tier, lambda _image: table[next(count) % 997])
 
-    setattr(selector.build, 'build_model', instant)
+    selector.build.build_model = instant
     return node.main(
         ['--ros-args', '-r', '__ns:=/ours', '-p', f'audit.folder:={os.environ["BENCH_RUNS"]}']
     )
@@ -117,10 +116,9 @@ def play_bare() -> int:
     """Run the bare node: receive, decode, publish the header."""
     import rclpy
     from rclpy.executors import SingleThreadedExecutor
+    from selector.image import decode_compressed
     from sensor_msgs.msg import CompressedImage
     from std_msgs.msg import Header
-
-    from selector.image import decode_compressed
 
     rclpy.init()
     node = rclpy.create_node('bare', namespace='/bare')

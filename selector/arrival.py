@@ -23,6 +23,20 @@ def p_arrive(remaining_s: float, p50_s: float, p99_s: float) -> float:
     return 0.99 + 0.01 * (remaining_s - p99_s) / p99_s
 
 
+def remaining_for(share: float, p50_s: float, p99_s: float) -> float:
+    """Return the least time left [s] at which `p_arrive` reaches `share`, in (0, 1].
+
+    Args:
+        share: the probability wanted.
+        p50_s, p99_s: as for `p_arrive`.
+    """
+    if share <= 0.5:
+        return p50_s
+    if share <= 0.99:
+        return p50_s + (share - 0.5) / 0.49 * (p99_s - p50_s)
+    return p99_s + (share - 0.99) / 0.01 * p99_s
+
+
 def remaining(
     stamp_ns: int, receive_ns: int, now_ns: int, deadline_s: float, max_skew_s: float
 ) -> tuple[float, bool]:

@@ -16,11 +16,11 @@ from typing import BinaryIO
 from typing import NamedTuple
 
 import msgspec
-from selector.controller import Change
-from selector.controller import Settings
 from selector.errors import LogError
 from selector.justification import Justification
 from selector.outcome import OutcomeRecord
+from selector.settings import Change
+from selector.settings import Settings
 
 SCHEMA_VERSION = 1
 GENESIS = '0' * 64
@@ -192,12 +192,12 @@ class AuditLog:
         link = Link(hashlib.sha256(sealed).hexdigest(), self._previous)
         self._n, self._previous = self._n + 1, link.hash
         self._counts[kind] += 1
+        line = sealed + _SEAL + link.hash.encode() + b'"}\n'
         try:
-            if self._file is None:
-                raise OSError('no file')
-            self._file.write(sealed + _SEAL + link.hash.encode() + b'"}\n')
+            whole = self._file is not None and self._file.write(line) == len(line)
         except OSError:
-            self.lost += 1
+            whole = False
+        self.lost += not whole  # a disk that fills up may also take part of a line
         return link
 
 
@@ -253,7 +253,8 @@ def records(files: list[Path]) -> Iterator[Record | Flaw]:
             return
         n, previous, closed = n + 1, found.link.hash, found.kind == 'close'
     if not closed:
-        yield Flaw(n, where, f'unclosed after record {n - 1}', unclosed=True)
+        what = f'unclosed after record {n - 1}' if n else 'unclosed and without any record'
+        yield Flaw(n, where or files[-1].name, what, unclosed=True)
 
 
 def _lines(files: list[Path]) -> Iterator[tuple[str, bytes]]:

@@ -18,6 +18,7 @@ from selector.frame import Frame
 from selector.image import decode_compressed
 from selector.image import decode_raw
 
+_STRING = 'std_msgs/msg/String'
 IMAGE_TYPES = ('sensor_msgs/msg/CompressedImage', 'sensor_msgs/msg/Image')
 
 
@@ -107,7 +108,7 @@ class Bag:
                 yield RawMessage(connection.topic, connection.msgtype, stamp_ns, bytes(data))
                 count += 1
         except Exception as err:  # see above
-            self.loss = Loss(self.path.name, 0, count, _brief(err))
+            self.loss = self._located(count, _brief(err))
         finally:
             reader.close()
 
@@ -127,45 +128,64 @@ class Bag:
         count = 0
         for file in self._files:
             for found in _until_broken(file):
-                if isinstance(found, _End):
-                    self.loss = Loss(file.name, found.offset_bytes, count, found.why or why)
-                    continue
-                yield found
-                count += 1
+                if isinstance(found, RawMessage):
+                    yield found
+                    count += 1
+                elif found.why and self.loss is None:
+                    self.loss = Loss(file.name, found.offset_bytes, count, found.why)
+        if self.loss is None and (self.path / 'metadata.yaml').is_file():
+            self.loss = Loss('metadata.yaml', 0, count, why)
+
+    def _located(self, count: int, why: str) -> Loss:
+        """Return the loss of a reading by index that failed after `count` messages."""
+        for file in self._files:
+            for found in _until_broken(file):
+                if isinstance(found, _End) and found.why:
+                    return Loss(file.name, found.offset_bytes, count, found.why)
+        return Loss(self.path.name, 0, count, why)
 
 
 class _End(NamedTuple):
+    """Where the last whole record of a file ends, and why nothing follows; '' when all is read."""
+
     offset_bytes: int
     why: str
 
 
 def _until_broken(file: Path) -> Iterator[RawMessage | _End]:
     with file.open('rb') as stream:
-        why = ''
+        offset_bytes, why = 0, ''
         try:
-            yield from _stream(stream)
+            for found, end in _stream(stream):
+                offset_bytes = end
+                yield from found
         except Exception as err:  # mcap raises its own, struct's and codec errors
             why = _brief(err)
-        yield _End(stream.tell(), why)
+        yield _End(offset_bytes, why)
 
 
-def _stream(stream: BinaryIO) -> Iterator[RawMessage]:
-    """Yield the messages of one mcap stream until it ends or breaks."""
+def _stream(stream: BinaryIO) -> Iterator[tuple[list[RawMessage], int]]:
+    """Yield the messages of each record of an mcap stream and where it ends, until it breaks."""
     from mcap.records import Channel
+    from mcap.records import Chunk
     from mcap.records import Message
     from mcap.records import Schema
+    from mcap.stream_reader import breakup_chunk
     from mcap.stream_reader import StreamReader
 
     schemas: dict[int, str] = {}
     channels: dict[int, tuple[str, str]] = {}
-    for record in StreamReader(stream).records:
-        if isinstance(record, Schema):
-            schemas[record.id] = record.name
-        elif isinstance(record, Channel):
-            channels[record.id] = (record.topic, schemas[record.schema_id])
-        elif isinstance(record, Message):
-            topic, msgtype = channels[record.channel_id]
-            yield RawMessage(topic, msgtype, record.log_time, bytes(record.data))
+    for outer in StreamReader(stream, emit_chunks=True).records:
+        found = []
+        for record in breakup_chunk(outer, True) if isinstance(outer, Chunk) else [outer]:
+            if isinstance(record, Schema):
+                schemas[record.id] = record.name
+            elif isinstance(record, Channel):
+                channels[record.id] = (record.topic, schemas.get(record.schema_id, ''))
+            elif isinstance(record, Message):
+                place = channels[record.channel_id]
+                found.append(RawMessage(*place, record.log_time, bytes(record.data)))
+        yield found, stream.tell()
 
 
 def frames(bag: Bag, image_topic: str = '') -> Iterator[BagFrame]:
@@ -182,7 +202,7 @@ def frames(bag: Bag, image_topic: str = '') -> Iterator[BagFrame]:
     context, sequence = '', 0
     for message in bag.messages():
         if message.topic == '/context':
-            context = str(bag.decode(message).data)
+            context = _text(bag, message)
         elif message.topic == topic:
             frame = _frame(bag, message, sequence)
             label, track = truths.get(frame.stamp_ns, ('', -1))
@@ -201,7 +221,7 @@ def _scan(bag: Bag, wanted: str) -> tuple[str, dict[int, tuple[str, int]]]:
     images = sorted(t for t, kind in topics.items() if kind in IMAGE_TYPES)
     if wanted and wanted not in images:
         raise BagError(
-            f'no images on {wanted} in {bag.path}{did_you_mean(wanted, images)} topics: '
+            f'no images on {wanted} in {bag.path}{did_you_mean(wanted, images)}; topics: '
             f'{", ".join(sorted(topics)) or "none"}'
         )
     if not wanted and len(images) != 1:
@@ -210,11 +230,19 @@ def _scan(bag: Bag, wanted: str) -> tuple[str, dict[int, tuple[str, int]]]:
     return wanted or images[0], truths
 
 
+def _text(bag: Bag, message: RawMessage) -> str:
+    """Return the text of a std_msgs/String, '' when it is none."""
+    try:
+        return str(bag.decode(message).data) if message.msgtype == _STRING else ''
+    except InputError:
+        return ''
+
+
 def _truth(bag: Bag, message: RawMessage) -> dict[int, tuple[str, int]]:
     try:
-        told = json.loads(bag.decode(message).data)
+        told = json.loads(_text(bag, message))
         return {int(told['stamp_ns']): (str(told['label']), int(told.get('track', -1)))}
-    except (ValueError, TypeError, KeyError, InputError):
+    except (ValueError, TypeError, KeyError, OverflowError):
         return {}
 
 

@@ -55,6 +55,8 @@ def checked(resource: Resource) -> Resource:
             )
     if not 0.0 < resource.price_ceiling < float('inf'):
         raise ConfigError(f'{name}: price_ceiling = {resource.price_ceiling}; it is > 0')
+    if not resource.step < float('inf'):
+        raise ConfigError(f'{name}: burst = {resource.burst} is too close to {resource.cost_max}')
     if not resource.disabled and resource.burst <= resource.cost_max:
         raise ConfigError(
             f'{name}: burst = {resource.burst} does not cover one invocation '

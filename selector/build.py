@@ -22,7 +22,6 @@ from selector.card import read_card
 from selector.config import Config
 from selector.config import flat
 from selector.controller import Controller
-from selector.controller import Settings
 from selector.correlation_file import Correlation
 from selector.correlation_file import read_correlation
 from selector.decision import TierKind
@@ -31,6 +30,7 @@ from selector.errors import ConfigError
 from selector.errors import MissingError
 from selector.evidence import EVIDENCE_NAMES
 from selector.gain import FittedGain
+from selector.settings import Settings
 
 FAST, SLOW = 'fast', 'slow'
 
@@ -175,13 +175,13 @@ def header(made: Plan, mission_id: str, clock: str) -> Header:
 def _check_pair(cards: Mapping[str, Card], correlation: Correlation, name: str) -> None:
     if SLOW not in correlation.tables:
         raise ConfigError(f'{name} has no tables for the tier {SLOW!r}')
-    for tier, sha256 in correlation.models.items():
-        if tier in cards and cards[tier].sha256 != sha256:
+    for tier, card in cards.items():
+        if correlation.models.get(tier) != card.sha256:
             raise ConfigError(
-                f'{name} was fitted with another {tier} model than {cards[tier].name}; fit again '
-                f'with `selector fit`',
-                expected=sha256,
-                found=cards[tier].sha256,
+                f'{name} was fitted with another {tier} model than {card.name}; fit again with '
+                f'`selector fit`',
+                expected=correlation.models.get(tier),
+                found=card.sha256,
             )
 
 

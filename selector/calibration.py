@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Sequence
+from math import isfinite
 from typing import NamedTuple
 
 from selector.errors import InputError
@@ -53,12 +54,15 @@ def checked(table: Table, inputs: int) -> Table:
     """Return `table` when it is usable with `inputs` inputs.
 
     Raises:
-        InputError: lengths differ, knots do not increase, or a value leaves [0, 1].
+        InputError: lengths differ, a number is NaN or infinite, knots do not increase, or a value
+            leaves [0, 1].
     """
     if len(table.weights) != inputs:
         raise InputError(f'a table has {len(table.weights)} weights for {inputs} inputs')
     if not len(table.x) == len(table.y) == len(table.width) >= 1:
         raise InputError(f'a table has {len(table.x)} knots and {len(table.y)} values')
+    if not all(map(isfinite, (table.bias, *table.weights, *table.x))):
+        raise InputError('a weight, the bias or a knot of a table is NaN or infinite')
     if any(b <= a for a, b in zip(table.x, table.x[1:], strict=False)):
         raise InputError('the knots of a table do not increase')
     if not all(0.0 <= v <= 1.0 for v in table.y + table.width):

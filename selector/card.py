@@ -73,8 +73,8 @@ def read_card(folder: Path) -> Card:
     """Return the checked card in `folder`.
 
     Raises:
-        ModelError: the card is missing, is no YAML, or has unknown, missing or bad fields (all
-        named).
+        ModelError: the card is missing, is no YAML, has unknown, missing or bad fields (all
+            named), or has another name than its folder.
     """
     path = folder / 'card.yaml'
     try:
@@ -89,10 +89,18 @@ def read_card(folder: Path) -> Card:
     except (yaml.YAMLError, UnicodeDecodeError) as err:
         raise ModelError(f'{path} is no YAML: {" ".join(str(err).split())}') from err
     try:
-        return Card.model_validate(tree)
+        card = Card.model_validate(tree)
     except ValidationError as err:
         problems = '; '.join(_problem(error) for error in err.errors())
         raise ModelError(f'{path}: {problems}', path=str(path)) from err
+    if card.name != folder.name:
+        raise ModelError(
+            f'{path}: name is {card.name!r}; it must be that of its folder, {folder.name!r}',
+            path=str(path),
+        )
+    if len(set(card.labels)) != len(card.labels):
+        raise ModelError(f'{path}: labels repeat', path=str(path))
+    return card
 
 
 def _problem(error: Any) -> str:

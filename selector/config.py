@@ -258,7 +258,7 @@ def from_flat(values: Mapping[str, object]) -> Config:
     for name, value in values.items():
         if name not in known:
             continue
-        if isinstance(value, bool) is not (known[name].type is bool):
+        if not _fits(value, known[name].type):
             problems.append(f'{name} = {value!r}: must be {known[name].type.__name__}')
             continue
         *groups, leaf = name.split('.')
@@ -273,6 +273,13 @@ def from_flat(values: Mapping[str, object]) -> Config:
     if problems:
         raise ConfigError('; '.join(problems), problems=problems)
     return config
+
+
+def _fits(value: object, kind: type) -> bool:
+    """Return whether `value` is of the kind; pydantic would make numbers of texts and bools."""
+    if kind is float:
+        return isinstance(value, int | float) and not isinstance(value, bool)
+    return isinstance(value, kind) and (kind is bool or not isinstance(value, bool))
 
 
 def _problem(error: Any, known: Mapping[str, Parameter]) -> str:

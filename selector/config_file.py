@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+import contextlib
 from pathlib import Path
 
 from selector.config import Config
@@ -38,12 +39,28 @@ def read_values(path: Path) -> dict[str, object]:
             f'{path} is no YAML: {" ".join(str(err).split())}', path=str(path)
         ) from err
     tree = {} if tree is None else tree
-    if not isinstance(tree, dict):
-        raise ConfigError(f'{path} holds no mapping of parameters', path=str(path))
-    nodes = [v for v in tree.values() if isinstance(v, dict) and 'ros__parameters' in v]
+    nodes = [v for v in tree.values() if _is_node(v)] if isinstance(tree, dict) else []
     if len(nodes) > 1:
         raise ConfigError(f'{path} has parameters of {len(nodes)} nodes; keep one', path=str(path))
-    return flattened(nodes[0]['ros__parameters'] or {} if nodes else tree)
+    if nodes and len(tree) > 1:
+        others = ', '.join(str(name) for name, value in tree.items() if not _is_node(value))
+        raise ConfigError(f'{path} has {others} beside the parameters of a node', path=str(path))
+    values = (nodes[0]['ros__parameters'] or {}) if nodes else tree
+    if not isinstance(values, dict):
+        raise ConfigError(f'{path} holds no mapping of parameters', path=str(path))
+    return {name: _number(name, value) for name, value in flattened(values).items()}
+
+
+def _number(name: str, value: object) -> object:
+    """Return `1e-3` as the number it is: YAML 1.1 reads it as text, ROS as a number."""
+    if isinstance(value, str) and any(p.name == name and p.type is float for p in parameters()):
+        with contextlib.suppress(ValueError):
+            return float(value)
+    return value
+
+
+def _is_node(value: object) -> bool:
+    return isinstance(value, dict) and 'ros__parameters' in value
 
 
 def load(path: Path | None, settings: tuple[str, ...] = ()) -> Config:
@@ -57,8 +74,15 @@ def load(path: Path | None, settings: tuple[str, ...] = ()) -> Config:
         name, equals, text = setting.partition('=')
         if not equals:
             raise ConfigError(f"'{setting}' is not key=value", given=setting)
-        values[name.strip()] = text if known_text(name.strip()) else yaml.safe_load(text)
+        values[name.strip()] = text if known_text(name.strip()) else _value(setting, text)
     return from_flat(values)
+
+
+def _value(setting: str, text: str) -> object:
+    try:
+        return _number(setting.partition('=')[0].strip(), yaml.safe_load(text))
+    except (yaml.YAMLError, ValueError) as err:
+        raise ConfigError(f'{setting!r}: the value is no YAML', given=setting) from err
 
 
 def known_text(name: str) -> bool:

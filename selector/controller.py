@@ -6,75 +6,36 @@ come in as values. The robot, the replay and the tuner use this one object.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from dataclasses import replace
+from math import inf
 from typing import NamedTuple
 
-from selector.arrival import p_arrive
 from selector.budget import checked
 from selector.budget import Ledger
 from selector.budget import Resource
 from selector.cost import Cost
 from selector.decision import Candidate
+from selector.decision import checked_tier
 from selector.decision import decide
 from selector.decision import Decision
-from selector.decision import Flip
-from selector.decision import NO_FLIP
 from selector.decision import Reason
 from selector.decision import TierSpec
 from selector.errors import ConfigError
 from selector.errors import SequenceError
+from selector.feasibility import candidate
+from selector.feasibility import Purse
 from selector.gain import GainPredictor
 from selector.justification import check_finite
 from selector.justification import Justification
 from selector.justification import Offer
+from selector.outcome import check_outcome
 from selector.outcome import Outcome
 from selector.outcome import OutcomeKind
 from selector.outcome import OutcomeRecord
 from selector.price import Price
 from selector.price import price
-
-
-@dataclass(frozen=True, slots=True)
-class Settings:
-    """What is fixed for a mission; stored in the log's header.
-
-    Attributes:
-        fast: name of the tier that answers every frame.
-        tiers: the tiers that can be invoked.
-        resources: the budgeted resources; every cost vector follows their order.
-        value_clip: V > 0, the largest value a gain may have.
-        gap_max_s: the longest gap between frames that still accrues budget [s].
-        arrive_min: least P(arrival) at which a tier is feasible, in (0, 1].
-        shadow: start by deciding and recording without acting.
-    """
-
-    fast: str
-    tiers: tuple[TierSpec, ...]
-    resources: tuple[Resource, ...]
-    value_clip: float = 1.0
-    gap_max_s: float = 1.0
-    arrive_min: float = 0.5
-    shadow: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Change:
-    """A change from outside the frames, recorded as input: None leaves a thing as it is.
-
-    Attributes:
-        stamp_ns: node clock [ns].
-        author: who asked for it, e.g. `parameter`, `service enable`, `clock`.
-        shadow: decide and record only.
-        resources: new budget settings, same names in the same order; what was spent stays spent.
-        rewind_ns: the frame clock was set back to this stamp [ns].
-    """
-
-    stamp_ns: int
-    author: str
-    shadow: bool | None = None
-    resources: tuple[Resource, ...] | None = None
-    rewind_ns: int | None = None
+from selector.settings import Change
+from selector.settings import Settings
 
 
 class Invoke(NamedTuple):
@@ -117,17 +78,18 @@ class Controller:
         """Check that the settings fit together.
 
         Raises:
-            ConfigError: names repeat, a cost vector has the wrong length, or see `budget.checked`.
+            ConfigError: names repeat, a number is out of range, or see `budget.checked` and
+                `decision.checked_tier`.
         """
         names = [settings.fast, *(t.name for t in settings.tiers)]
         if len(set(names)) != len(names):
             raise ConfigError(f'tier names repeat: {", ".join(names)}')
-        for spec in settings.tiers:
-            if not len(spec.cost) == len(spec.cost_cap) == len(settings.resources):
-                raise ConfigError(f'tier {spec.name}: one cost per resource is needed')
+        for field, high in (('value_clip', inf), ('gap_max_s', inf), ('arrive_min', 1.0)):
+            if not 0.0 < getattr(settings, field) <= high:
+                raise ConfigError(f'{field} = {getattr(settings, field)}; it is in (0, {high}]')
         self.settings = settings
         self._predictor = predictor
-        self._resources = tuple(checked(r) for r in settings.resources)
+        self._resources = self._checked(settings.resources)
         self._ledger = Ledger(self._resources, settings.gap_max_s)
         self._shadow = settings.shadow
         self._open: dict[int, _Open] = {}
@@ -139,8 +101,11 @@ class Controller:
 
         Raises:
             InputError: a number of the offer is NaN or infinite; nothing has changed then.
+            SequenceError: the sequence number has an open call; nothing has changed then.
         """
         check_finite(offer)
+        if offer.sequence in self._open:
+            raise SequenceError(f'decision {offer.sequence} has an open call; numbers repeat')
         self._ledger.accrue(offer.stamp_ns)
         fast = self._predictor.assess(offer.evidence, offer.context)
         now = price(self._resources, self._ledger)
@@ -174,12 +139,13 @@ class Controller:
         The answer with the smaller predicted loss is committed, which may be the fast one.
 
         Raises:
-            SequenceError: the frame does not wait for this tier.
+            SequenceError: the frame does not wait for this tier, or the outcome is a late one.
+            InputError: a number of the outcome is unusable; see `outcome.check_outcome`.
         """
         waiting = self._take(outcome)
-        if waiting.committed:
+        if waiting.committed or outcome.kind is OutcomeKind.LATE:
             raise SequenceError(
-                f'decision {outcome.sequence} has been answered; use learn for what came later'
+                f'decision {outcome.sequence}: what comes after its answer goes to learn'
             )
         record = self._settle(outcome, waiting)
         return Answer(record.committed), record
@@ -188,11 +154,17 @@ class Controller:
         """Take in what became known after the frame was answered.
 
         Raises:
-            SequenceError: the frame is still waiting or was never invoked.
+            SequenceError: the frame is still waiting or was never invoked, or the outcome is one
+                that commits an answer.
+            InputError: a number of the outcome is unusable; see `outcome.check_outcome`.
         """
         waiting = self._take(outcome)
         if not waiting.committed:
             raise SequenceError(f'decision {outcome.sequence} still waits; use resume')
+        if outcome.kind in (OutcomeKind.ANSWERED, OutcomeKind.TIMED_OUT):
+            raise SequenceError(
+                f'decision {outcome.sequence} has been answered; {outcome.kind.value} is too late'
+            )
         return self._settle(outcome, waiting)
 
     def adjust(self, change: Change) -> None:
@@ -204,7 +176,7 @@ class Controller:
         if change.resources is not None:
             if [r.name for r in change.resources] != [r.name for r in self._resources]:
                 raise ConfigError('a running budget keeps its resources; restart to change them')
-            self._resources = tuple(checked(r) for r in change.resources)
+            self._resources = self._checked(change.resources)
             self._ledger.declare(self._resources)
         if change.shadow is not None:
             self._shadow = change.shadow
@@ -218,28 +190,16 @@ class Controller:
 
     def _candidate(self, spec: TierSpec, offer: Offer, now: Price) -> Candidate:
         gain = self._predictor.gain(spec.name, offer.evidence, offer.context)
-        arrive = p_arrive(offer.remaining_s, spec.latency_p50_s, spec.latency_p99_s)
-        obstacle, flip = self._obstacle(spec, offer, now, arrive)
-        return Candidate(spec, gain, arrive, obstacle, flip)
+        return candidate(
+            spec, gain, offer, Purse(self._resources, tuple(self._ledger.used), now), self.settings
+        )
 
-    def _obstacle(
-        self, spec: TierSpec, offer: Offer, now: Price, arrive: float
-    ) -> tuple[Reason | None, Flip]:
-        """Return why a tier cannot be invoked, first the reason that nothing can mend."""
-        if not offer.decodable:
-            return Reason.INPUT_UNDECODABLE, NO_FLIP
-        if spec.name in offer.busy:
-            return Reason.TIER_BUSY, NO_FLIP
-        if arrive < self.settings.arrive_min:
-            return Reason.DEADLINE_TOO_SHORT, Flip(
-                'remaining_s', offer.remaining_s, spec.latency_p50_s
-            )
-        for k, resource in enumerate(self._resources):
-            if now.exhausted[k] and spec.cost_cap[k] > 0.0:
-                tokens = resource.burst - self._ledger.used[k]
-                flip = Flip(f'tokens({resource.name})', tokens, resource.cost_max)
-                return Reason.BUDGET_EXHAUSTED, NO_FLIP if resource.disabled else flip
-        return None, NO_FLIP
+    def _checked(self, resources: tuple[Resource, ...]) -> tuple[Resource, ...]:
+        for resource in resources:
+            checked(resource)
+        for spec in self.settings.tiers:
+            checked_tier(spec, resources)
+        return resources
 
     def _shadowed(self, decision: Decision) -> Decision:
         acts = decision.reason is Reason.GAIN_ABOVE_PRICE
@@ -260,6 +220,7 @@ class Controller:
         return Invoke(spec.name)
 
     def _take(self, outcome: Outcome) -> _Open:
+        check_outcome(outcome, len(self._resources))
         waiting = self._open.get(outcome.sequence)
         if waiting is None or waiting.spec.name != outcome.tier:
             raise SequenceError(

@@ -96,16 +96,7 @@ def read_correlation(path: Path) -> Correlation:
     Raises:
         ConfigError: the file is missing, was altered, or is no correlation of this format.
     """
-    try:
-        tree = json.loads(path.read_text())
-    except OSError as err:
-        raise ConfigError(
-            f'no fitted correlation at {path}: {err.strerror}; make one with `selector fit`'
-        ) from err
-    except ValueError as err:
-        raise ConfigError(f'{path} is no JSON: {err}') from err
-    if not isinstance(tree, dict) or tree.get('schema') != SCHEMA:
-        raise ConfigError(f'{path} is no correlation file of schema {SCHEMA}')
+    tree = _tree(path)
     found = content_digest(tree)
     if tree.get('sha256') != found:
         raise ConfigError(
@@ -128,7 +119,29 @@ def read_correlation(path: Path) -> Correlation:
         raise ConfigError(f'{path}: {err}') from err
 
 
+def _tree(path: Path) -> dict[str, Any]:
+    """Return the JSON object in `path`, all of whose numbers are finite."""
+    try:
+        tree = json.loads(path.read_text())
+        json.dumps(tree, allow_nan=False)
+    except OSError as err:
+        raise ConfigError(
+            f'no fitted correlation at {path}: {err.strerror}; make one with `selector fit`'
+        ) from err
+    except ValueError as err:
+        raise ConfigError(f'{path} is no JSON: {err}') from err
+    if not isinstance(tree, dict) or tree.get('schema') != SCHEMA:
+        raise ConfigError(f'{path} is no correlation file of schema {SCHEMA}')
+    return tree
+
+
 def _context(tree: dict[str, Any]) -> ContextTables:
+    for name, low, high in (('khat', -1.0, 1.0), ('khat_width', 0.0, 1.0)):
+        if not low <= tree[name] <= high:
+            raise ValueError(f'{name} = {tree[name]}; it is in [{low:g}, {high:g}]')
+    for name in ('evidence_low', 'evidence_high'):
+        if len(tree[name]) != len(EVIDENCE_NAMES):
+            raise ValueError(f'{name} has {len(tree[name])} values for {EVIDENCE_NAMES}')
     summary = tree['summary']
     return ContextTables(
         statistics=JointStatistics(**{k: summary[k] for k in JointStatistics._fields}),

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from collections.abc import Sequence
 from dataclasses import dataclass
 from dataclasses import replace
 from enum import Enum
 import math
 
+from selector.budget import Resource
 from selector.cost import Cost
+from selector.errors import ConfigError
 from selector.gain import Gain
 from selector.price import Price
 
@@ -93,7 +94,8 @@ class Candidate:
         gain: predicted gain.
         p_arrive: P(the answer arrives before the deadline) in [0, 1].
         obstacle: why the tier cannot be invoked now, or None.
-        flip: with an obstacle, what would have removed it.
+        flip: with an obstacle, what alone would have had the tier invoked.
+        freed_net: with an obstacle, the net without it: all the time or a full budget.
     """
 
     spec: TierSpec
@@ -101,6 +103,7 @@ class Candidate:
     p_arrive: float
     obstacle: Reason | None = None
     flip: Flip = NO_FLIP
+    freed_net: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,6 +164,29 @@ _BINDING = {
 }
 
 
+def checked_tier(spec: TierSpec, resources: tuple[Resource, ...]) -> TierSpec:
+    """Return `spec` when the budget's guarantee covers it.
+
+    Raises:
+        ConfigError: not one cost per resource, or not 0 <= cost <= cost_cap <= cost_max, or not
+            0 <= latency_p50_s <= latency_p99_s.
+    """
+    if not len(spec.cost) == len(spec.cost_cap) == len(resources):
+        raise ConfigError(f'tier {spec.name}: one cost per resource is needed')
+    for resource, cost, cap in zip(resources, spec.cost, spec.cost_cap, strict=True):
+        if not 0.0 <= cost <= cap <= resource.cost_max:
+            raise ConfigError(
+                f'tier {spec.name}: {resource.name} costs {cost}, at most {cap}; needed is '
+                f'0 <= cost <= cost_cap <= cost_max = {resource.cost_max}'
+            )
+    if not 0.0 <= spec.latency_p50_s <= spec.latency_p99_s < math.inf:
+        raise ConfigError(
+            f'tier {spec.name}: latency_p50_s = {spec.latency_p50_s}, latency_p99_s = '
+            f'{spec.latency_p99_s}; needed is 0 <= p50 <= p99'
+        )
+    return spec
+
+
 def assess(candidate: Candidate, price: Price, stake: float, value_clip: float) -> Tier:
     """Return a candidate with its value, price and net, in plain double arithmetic.
 
@@ -210,7 +236,14 @@ def decide(
     feasible = [t for t in tiers if t.feasible]
     best = max(feasible, key=lambda t: t.net, default=None)
     if best is None or best.net <= 0.0:
-        return _keep_fast(tiers, best, fast_name, stake, {c.spec.name: c.flip for c in ordered})
+        barred = max(
+            (pair for pair in zip(ordered, tiers, strict=True) if not pair[1].feasible),
+            key=lambda pair: pair[0].freed_net,
+            default=None,
+        )
+        if barred is not None and barred[0].freed_net > 0.0:
+            return _barred(*barred, fast_name, tuple(tiers))
+        return _keep_fast(tiers, best, fast_name, stake, value_clip)
     others = max((t.net for t in feasible if t is not best), default=0.0)
     margin = best.net - max(0.0, others)
     return Decision(
@@ -218,26 +251,28 @@ def decide(
         reason=Reason.GAIN_ABOVE_PRICE,
         binding='',
         margin=margin,
-        flip=_gain_flip(best, best.net - margin, stake),
+        flip=_gain_flip(best, best.net - margin, stake, value_clip),
         tiers=tuple(replace(t, reason=Reason.GAIN_ABOVE_PRICE) if t is best else t for t in tiers),
     )
 
 
+def _barred(candidate: Candidate, tier: Tier, fast_name: str, tiers: tuple[Tier, ...]) -> Decision:
+    """Return the decision to keep fast because a tier that would have paid met an obstacle."""
+    return Decision(
+        chosen=fast_name,
+        reason=tier.reason,
+        binding=_BINDING.get(tier.reason, ''),
+        margin=0.0 - tier.net,
+        flip=candidate.flip,
+        tiers=tiers,
+    )
+
+
 def _keep_fast(
-    tiers: list[Tier], best: Tier | None, fast_name: str, stake: float, flips: Mapping[str, Flip]
+    tiers: list[Tier], best: Tier | None, fast_name: str, stake: float, value_clip: float
 ) -> Decision:
-    """Return the decision to keep fast, and which obstacle or price decided it."""
-    barred = max((t for t in tiers if not t.feasible), key=lambda t: t.net, default=None)
-    if barred is not None and barred.net > 0.0:
-        return Decision(
-            chosen=fast_name,
-            reason=barred.reason,
-            binding=_BINDING.get(barred.reason, ''),
-            margin=0.0 - barred.net,
-            flip=flips[barred.name],
-            tiers=tuple(tiers),
-        )
-    nearest = best or barred
+    """Return the decision to keep fast because no tier would have paid."""
+    nearest = best or max(tiers, key=lambda t: t.net, default=None)
     if nearest is None:
         return Decision(fast_name, Reason.FAST_KEPT, '', 0.0, NO_FLIP, tuple(tiers))
     return Decision(
@@ -245,14 +280,18 @@ def _keep_fast(
         reason=Reason.GAIN_BELOW_PRICE,
         binding='price',
         margin=0.0 - nearest.net,
-        flip=_gain_flip(nearest, 0.0, stake) if nearest.feasible else NO_FLIP,
+        flip=_gain_flip(nearest, 0.0, stake, value_clip) if nearest.feasible else NO_FLIP,
         tiers=tuple(tiers),
     )
 
 
-def _gain_flip(tier: Tier, net: float, stake: float) -> Flip:
-    """Return the gain at which `tier` would have had exactly `net`, None when none in [-1, 1]."""
+def _gain_flip(tier: Tier, net: float, stake: float, value_clip: float) -> Flip:
+    """Return the gain at which `tier` would have had exactly `net`.
+
+    None when it is not paid for now, and no gain below 1 with a value below the clip would be.
+    """
     weight = stake * tier.p_arrive
-    needed = (tier.value - tier.net + net) / weight if weight > 0.0 else math.inf
-    reachable = needed if needed <= 1.0 else None
-    return Flip(f'gain({tier.name})', tier.gain, reachable)
+    worth = tier.value - tier.net + net
+    needed = worth / weight if weight > 0.0 else math.inf
+    reachable = tier.net > 0.0 or (needed < 1.0 and worth < value_clip)
+    return Flip(f'gain({tier.name})', tier.gain, needed if reachable else None)

@@ -92,7 +92,7 @@ class FittedGain:
     def __init__(self, tables: Mapping[str, Mapping[str, ContextTables]], rule: str) -> None:
         """Take `tables` by tier and context; each tier has tables for `ALL_CONTEXTS`."""
         self._tables = tables
-        self._first = next(iter(tables.values()))
+        self._first = tables[min(tables)]  # by name, so that the order of tiers means nothing
         self._seed = rule == 'seed'
 
     def assess(self, evidence: Evidence | None, context: str) -> FastAssessment:

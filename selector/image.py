@@ -8,6 +8,7 @@ import warnings
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
+from PIL import UnidentifiedImageError
 from selector.errors import InputError
 
 _CHANNELS = {'rgb8': 3, 'bgr8': 3, 'rgba8': 4, 'bgra8': 4, 'mono8': 1}
@@ -27,6 +28,8 @@ def decode_compressed(data: bytes) -> NDArray[np.uint8]:
             image = (
                 np.asarray(picture.convert('RGB')) if size[0] * size[1] <= _MAX_PIXELS else None
             )
+    except UnidentifiedImageError as err:  # its text holds an address: another one in each run
+        raise InputError('image could not be decoded: it is no JPEG or PNG') from err
     except Exception as err:  # Pillow raises many kinds on damaged input
         raise InputError(f'image could not be decoded: {err}') from err
     if image is None:

@@ -118,14 +118,23 @@ def explain(record: Justification, resources: tuple[str, ...], start_ns: int | N
     parts = [_verdict(record), _why(record, resources)]
     flip = decision.flip
     if flip.before is not None and flip.after is not None:
-        turn = 'keep the fast answer' if _acted(record) else 'invoke it'
+        turn = _turn(record)
         parts.append(
-            f'it would have turned to {turn} at {flip.quantity} = {flip.after:.3f} '
-            f'instead of {flip.before:.3f}'
+            f'it would have turned to {turn} at {flip.quantity} = {flip.after:.4g} '
+            f'instead of {flip.before:.4g}'
         )
-    elif decision.reason is Reason.GAIN_BELOW_PRICE:
+    elif flip.quantity and decision.reason is Reason.GAIN_BELOW_PRICE:
         parts.append('no gain a model can have would have paid')
     return subject + '; '.join(p for p in parts if p) + '.'
+
+
+def _turn(record: Justification) -> str:
+    if not _acted(record):
+        return 'invoke it'
+    others = [t for t in record.decision.tiers if t.name != record.decision.chosen]
+    paying = [t for t in others if t.feasible and t.net > 0.0]
+    best = max(paying, key=lambda t: t.net, default=None)
+    return 'keep the fast answer' if best is None else f'invoke {best.name}'
 
 
 def _acted(record: Justification) -> bool:
@@ -136,7 +145,11 @@ def _verdict(record: Justification) -> str:
     name = record.decision.chosen
     if record.decision.reason is Reason.SHADOWED:
         return 'the fast answer was kept because the node only shadows'
-    return f'{name} was invoked' if _acted(record) else f'the {name} answer was kept'
+    if _acted(record):
+        return f'{name} was invoked'
+    if record.offer.fault:
+        return f'nothing could be answered, because {record.offer.fault}'
+    return f'the {name} answer was kept'
 
 
 def _subject(record: Justification) -> Tier | None:
@@ -154,7 +167,7 @@ def _why(record: Justification, resources: tuple[str, ...]) -> str:
     low, high = tier.gain - tier.gain_width, tier.gain + tier.gain_width
     worth = f'predicted gain of {tier.name} {tier.gain:.3f} ({low:.3f} to {high:.3f})'
     costs = ' + '.join(
-        f'price {price:.3f} x {amount:g} {name}'
+        f'price {price:.4g} x {amount:g} {name}'
         for price, amount, name in zip(tier.price, tier.cost, resources, strict=True)
     )
     left = ', '.join(

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum
+from math import isfinite
 
 from selector.cost import Cost
+from selector.errors import InputError
 from selector.evidence import Evidence
 
 
@@ -49,6 +51,23 @@ class Outcome:
     disagreement: float | None
     cost: Cost | None
     detail: str = ''
+
+
+def check_outcome(outcome: Outcome, resources: int) -> None:
+    """Refuse an outcome whose numbers would poison the ledger or the log.
+
+    Raises:
+        InputError: a number is NaN or infinite, or the cost is not one number >= 0 a resource.
+    """
+    cost, distance = outcome.cost, outcome.disagreement
+    numbers = (outcome.latency_s, *(outcome.evidence or ()), *(cost or ()))
+    if not all(map(isfinite, (*numbers, 0.0 if distance is None else distance))):
+        raise InputError(f'outcome of {outcome.sequence}: a number is NaN or infinite: {numbers}')
+    if cost is not None and (len(cost) != resources or min(cost, default=0.0) < 0.0):
+        raise InputError(
+            f'outcome of {outcome.sequence}: cost = {cost}; it is one number >= 0 for each of '
+            f'{resources} resources'
+        )
 
 
 @dataclass(frozen=True, slots=True)

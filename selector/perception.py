@@ -12,7 +12,6 @@ from typing import NamedTuple
 from selector.arrival import remaining
 from selector.audit import AuditLog
 from selector.audit import Link
-from selector.controller import Change
 from selector.controller import Controller
 from selector.controller import Invoke
 from selector.cost import Cost
@@ -23,6 +22,7 @@ from selector.outcome import Outcome
 from selector.outcome import OutcomeKind
 from selector.outcome import OutcomeRecord
 from selector.prediction import Prediction
+from selector.settings import Change
 from selector.tasks import classification
 
 
@@ -152,6 +152,10 @@ class Perception:
     def failed(self, sequence: int, stamp_ns: int, latency_s: float, fault: str) -> Learned:
         """The call ended without an answer; what it cost is charged all the same."""
         return self._without_answer(OutcomeKind.FAILED, sequence, stamp_ns, latency_s, fault)
+
+    def cancelled(self, sequence: int, stamp_ns: int, latency_s: float, why: str) -> Learned:
+        """Nobody waits for the call any more, its end will not be seen; it is charged in full."""
+        return self._without_answer(OutcomeKind.CANCELLED, sequence, stamp_ns, latency_s, why)
 
     def adjust(self, change: Change) -> Link:
         """Apply and record a change from outside the frames.

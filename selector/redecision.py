@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 from typing import TypeVar
@@ -15,7 +16,6 @@ from selector.audit import Header
 from selector.audit import Record
 from selector.audit import records
 from selector.audit import segments
-from selector.controller import Change
 from selector.controller import Controller
 from selector.errors import SelectorError
 from selector.evidence import Evidence
@@ -23,6 +23,7 @@ from selector.gain import FastAssessment
 from selector.gain import Gain
 from selector.justification import Justification
 from selector.outcome import OutcomeRecord
+from selector.settings import Change
 
 _T = TypeVar('_T')
 
@@ -87,6 +88,7 @@ class Redecision:
         Raises:
             ConfigError: the header's settings do not fit together.
         """
+        self.header = header
         self._predictor = _RecordedGain()
         self._controller = Controller(header.settings, self._predictor)
 
@@ -120,9 +122,11 @@ def verify(folder: Path) -> Verdict:
     for found in records(segments(folder)):
         flaw = found if isinstance(found, Flaw) else None
         if isinstance(found, Record):
-            if again is None and isinstance(found.body, Header):
-                again = Redecision(found.body)
-            flaw = _difference(found, again, counts, last)
+            if again is None:
+                begun = _begun(found)
+                again, flaw = (None, begun) if isinstance(begun, Flaw) else (begun, None)
+            else:
+                flaw = _difference(found, again, counts)
         if flaw is not None:
             return Verdict(counts['decision'], counts['outcome'], None, flaw)
         assert isinstance(found, Record)
@@ -134,16 +138,24 @@ def verify(folder: Path) -> Verdict:
     return Verdict(counts['decision'], counts['outcome'], head, flaw, last.body.lost)
 
 
-def _difference(
-    found: Record, again: Redecision | None, counts: dict[str, int], last: Record | None
-) -> Flaw | None:
+def _begun(first: Record) -> Redecision | Flaw:
+    """Return what takes the decisions of a log again, from its first record."""
+    where = f'record {first.n}'
+    if not isinstance(first.body, Header) or first.body.segment != 0:
+        return Flaw(first.n, where, 'the log does not begin with the header of segment 0')
+    try:
+        return Redecision(first.body)
+    except Exception as err:  # a forged header may hold anything
+        return Flaw(first.n, where, f'{where} describes no controller: {_brief(err)}')
+
+
+def _difference(found: Record, again: Redecision, counts: dict[str, int]) -> Flaw | None:
     """Return how one record contradicts what came before it, or None."""
     body, where = found.body, f'record {found.n}'
-    if again is None:
-        return Flaw(found.n, where, 'the log does not begin with a header')
     if isinstance(body, Header):
-        repeated = last is None or body.segment > 0
-        return None if repeated else Flaw(found.n, where, f'{where} is a second first header')
+        repeated = body == replace(again.header, segment=counts['header'])
+        what = f'{where} does not repeat the first header'
+        return None if repeated else Flaw(found.n, where, what)
     if isinstance(body, Close):
         told, seen = (body.decisions, body.outcomes), (counts['decision'], counts['outcome'])
         if told == seen:
@@ -153,8 +165,8 @@ def _difference(
         )
     try:
         same = again.again(body) == found.raw
-    except SelectorError as err:
-        return Flaw(found.n, where, f'{where} cannot follow what came before it: {err}')
+    except Exception as err:  # a forged record may hold anything
+        return Flaw(found.n, where, f'{where} cannot follow what came before it: {_brief(err)}')
     if same:
         return None
     return Flaw(found.n, where, f'{where}: the same inputs give another {found.kind} now')
@@ -172,6 +184,11 @@ def _summary_flaw(folder: Path, head: Head) -> Flaw | None:
         same = False
     text = f'the log ends after {head.records} records otherwise than summary.json says'
     return None if same else Flaw(head.records - 1, 'summary.json', text)
+
+
+def _brief(err: Exception) -> str:
+    kind = '' if isinstance(err, SelectorError) else f'{type(err).__name__}: '
+    return kind + ' '.join(str(err).split())
 
 
 def _present(record: _T | None) -> _T:

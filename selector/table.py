@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 from typing import NamedTuple
-import zipfile
 
 import numpy as np
 from numpy.typing import NDArray
@@ -44,25 +44,33 @@ def read_table(path: Path) -> ProfileTable:
 
     Raises:
         InputError: the file is missing or damaged, a column is missing, or shapes do not match;
-        the
-            message lists what is there.
+            the message lists what is there.
     """
     try:
-        with np.load(path, allow_pickle=False) as file:
-            columns = {name: file[name] for name in file.files}
+        with path.open('rb') as stream, np.load(stream, allow_pickle=False) as file:
+            columns = {name: np.atleast_1d(file[name]) for name in file.files}
     except FileNotFoundError as err:
         raise InputError(f'no profile table at {path}') from err
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as err:
-        raise InputError(f'{path} is no profile table (.npz): {err}') from err
+    except Exception as err:  # numpy, zipfile and zlib raise many kinds on damaged input
+        text = ' '.join(str(err).split())
+        raise InputError(f'{path} is no profile table (.npz): {text}') from err
     missing = [n for n in ('stamp_ns', 'fast_scores', 'slow_scores') if n not in columns]
     if missing:
         raise InputError(
             f'{path} lacks {", ".join(missing)}; it has {", ".join(sorted(columns)) or "nothing"}'
         )
+    try:
+        table = _table(columns)
+    except (ValueError, TypeError, OverflowError) as err:
+        raise InputError(f'{path}: a column has another type than it should: {err}') from err
+    return _checked(table, path)
+
+
+def _table(columns: dict[str, NDArray[Any]]) -> ProfileTable:
     count = len(columns['stamp_ns'])
     unknown = np.full(count, -1, np.int64)
     empty = np.full(count, '')
-    table = ProfileTable(
+    return ProfileTable(
         stamp_ns=columns['stamp_ns'].astype(np.int64),
         context=tuple(columns.get('context', empty).astype(str).tolist()),
         track=columns.get('track', unknown).astype(np.int64),
@@ -72,7 +80,6 @@ def read_table(path: Path) -> ProfileTable:
         digest=tuple(empty.tolist()),
         fault=tuple(empty.tolist()),
     )
-    return _checked(table, path)
 
 
 def _checked(table: ProfileTable, path: Path) -> ProfileTable:

@@ -52,13 +52,13 @@ def test_the_same_arguments_give_the_same_frame(context: str) -> None:
 
 
 def test_dusk_is_darker_bluer_and_noisier_than_day() -> None:
-    """Dusk darkens to 0.3 to 0.4 of day, favours blue over red, and passes the noise on."""
+    """Dusk darkens to 0.5 to 0.6 of day, favours blue over red, and passes the noise on."""
     draw = np.random.default_rng(2)
     noise = render.draw_noise(draw)
     day = render.render(_object(), STILL, 'day', noise).astype(float)
     dusk = render.render(_object(), STILL, 'dusk', noise).astype(float)
     quiet = render.render(_object(), STILL, 'dusk', QUIET).astype(float)
-    assert 0.3 < dusk.mean() / day.mean() < 0.4
+    assert 0.5 < dusk.mean() / day.mean() < 0.6
     assert (
         quiet[..., 2].mean() / quiet[..., 0].mean() > 1.2 * day[..., 2].mean() / day[..., 0].mean()
     )

@@ -39,14 +39,6 @@ def candidate(values: Mapping[str, object]) -> Config:
     Raises:
         ConfigError: an unknown name, a bad value, or values that do not fit together.
     """
-    known = {p.name: p.type for p in parameters()}
-    texts = [
-        f'{name} = {value!r}: must be {known[name].__name__}'
-        for name, value in values.items()
-        if isinstance(value, str) and known.get(name, str) is not str
-    ]
-    if texts:  # a text that looks like a number would pass the table's own check
-        raise ConfigError('; '.join(texts), problems=texts)
     config = from_flat(values)
     for resource in resources(config):
         checked(resource)

@@ -11,7 +11,6 @@ from rclpy.qos import QoSProfile
 from rclpy.qos import ReliabilityPolicy
 from rclpy.subscription import Subscription
 from selector.build import resources
-from selector.controller import Change
 from selector.ros.declared import Declared
 from selector.ros.diagnostics import Diagnostics
 from selector.ros.diagnostics import Health
@@ -20,6 +19,7 @@ from selector.ros.mission import Mission
 from selector.ros.parameters import Parameters
 from selector.ros.stream import Publishers
 from selector.ros.stream import Stream
+from selector.settings import Change
 from selector_msgs.msg import Decision
 from selector_msgs.msg import Outcome
 from selector_msgs.msg import Prediction

@@ -21,15 +21,15 @@ from selector.build import FAST
 from selector.build import resources
 from selector.build import SLOW
 from selector.config import Config
-from selector.controller import Change
 from selector.errors import PredictionError
 from selector.frame import Frame
 from selector.perception import Decided
 from selector.perception import Final
 from selector.perception import Learned
 from selector.perception import Situation
-from selector.prediction import Model
 from selector.prediction import Prediction
+from selector.ros.call import Call
+from selector.ros.call import Source
 from selector.ros.conversions import decision_to_ros
 from selector.ros.conversions import frame_from_compressed
 from selector.ros.conversions import frame_from_raw
@@ -40,6 +40,8 @@ from selector.ros.declared import Declared
 from selector.ros.mission import Mission
 from selector.ros.outbox import Outbox
 from selector.ros.tally import Tally
+from selector.ros.twins import Twins
+from selector.settings import Change
 from selector.worker import Finished
 from selector.worker import run
 from selector.worker import Worker
@@ -48,7 +50,6 @@ from sensor_msgs.msg import Image
 from std_msgs.msg import Header
 
 _CAMERA = ''
-_RECENT_STAMPS = 64
 
 
 class Publishers(NamedTuple):
@@ -57,30 +58,6 @@ class Publishers(NamedTuple):
     prediction: Publisher
     decision: Publisher
     outcome: Publisher
-
-
-class _Source(NamedTuple):
-    """The message a frame came in: its header, and when it was received."""
-
-    header: Header
-    receive_ns: int
-    receive_s: float
-
-
-class _Call(NamedTuple):
-    """The running call of the slow model.
-
-    Attributes:
-        sequence: of its frame.
-        source: of its frame.
-        start_s: when it was submitted (steady clock) [s].
-        allowed_s: from then to the frame's deadline [s].
-    """
-
-    sequence: int
-    source: _Source
-    start_s: float
-    allowed_s: float
 
 
 class Stream:
@@ -98,11 +75,12 @@ class Stream:
         self.tally = Tally()
         self._node, self._mission, self._config = node, mission, config
         self._declared, self._publishers = declared, publishers
-        self._outbox: Outbox[tuple[Final, _Source]] = Outbox()
+        self._outbox: Outbox[tuple[Final, Source]] = Outbox()
         self._sequence = 0
         self._latest_ns: int | None = None
-        self._recent: dict[int, type[object]] = {}
-        self._call: _Call | None = None
+        self._twins = Twins()
+        self._classes = len(mission.header.labels)
+        self._call: Call | None = None
         self._waits = False
         self._finished: queue.SimpleQueue[Finished] = queue.SimpleQueue()
         self._news = node.create_guard_condition(self._drain)
@@ -110,18 +88,18 @@ class Stream:
         self._alarm = node.create_timer(
             1.0, self._overdue, clock=Clock(clock_type=ClockType.STEADY_TIME), autostart=False
         )
-        self._worker = Worker(SLOW, mission.slow, self._ended)
+        self._worker = Worker(SLOW, mission.slow, self._ended, self._classes)
 
     def receive_compressed(self, msg: CompressedImage) -> None:
         """Take in one compressed image."""
         source = self._source(msg.header)
-        if not self._duplicate(msg):
+        if not self._twin(msg):
             self._take(frame_from_compressed(msg, self._sequence, _CAMERA), source)
 
     def receive_raw(self, msg: Image) -> None:
         """Take in one raw image."""
         source = self._source(msg.header)
-        if not self._duplicate(msg):
+        if not self._twin(msg):
             self._take(frame_from_raw(msg, self._sequence, _CAMERA), source)
 
     def adjust(self, change: Change) -> None:
@@ -143,6 +121,14 @@ class Stream:
         self.pause()
         ended = self._worker.stop(timeout_s)
         self._drain()
+        if self._call is not None:
+            call, elapsed_s = self._call, time.perf_counter() - self._call.start_s
+            self._call = None
+            why = 'the mission ended while the call was running'
+            cancelled = self._mission.perception.cancelled(
+                call.sequence, self._now_ns(), elapsed_s, why
+            )
+            self._publish_outcome(cancelled, call.source)
         self._node.destroy_guard_condition(self._news)
         self._node.destroy_timer(self._alarm)
         return ended
@@ -154,24 +140,15 @@ class Stream:
     def _now_ns(self) -> int:
         return int(self._node.get_clock().now().nanoseconds)
 
-    def _source(self, header: Header) -> _Source:
-        return _Source(header, self._now_ns(), time.perf_counter())
+    def _source(self, header: Header) -> Source:
+        return Source(header, self._now_ns(), time.perf_counter())
 
-    def _duplicate(self, msg: CompressedImage | Image) -> bool:
-        """Return whether this image came by the other transport before.
+    def _twin(self, msg: CompressedImage | Image) -> bool:
+        twin = self._twins.seen(stamp_ns_from_ros(msg.header.stamp), type(msg))
+        self.tally.duplicates += twin
+        return twin
 
-        A camera driver often publishes each image raw and compressed; answering both would spend
-        the budget twice. Unset stamps say nothing.
-        """
-        stamp_ns = stamp_ns_from_ros(msg.header.stamp)
-        first = self._recent.setdefault(stamp_ns, type(msg))
-        if len(self._recent) > _RECENT_STAMPS:
-            del self._recent[next(iter(self._recent))]
-        twice = first is not type(msg) and stamp_ns != 0
-        self.tally.duplicates += twice
-        return twice
-
-    def _take(self, frame: Frame, source: _Source) -> None:
+    def _take(self, frame: Frame, source: Source) -> None:
         """Decide about one frame; answer it, or invoke the slow model."""
         self._sequence += 1
         self._notice_rewind(frame)
@@ -200,20 +177,9 @@ class Stream:
         if frame.image is None:
             return None, ''
         try:
-            return self._fitting(self._mission.fast, run(self._mission.fast, frame.image)), ''
+            return run(self._mission.fast, frame.image, self._classes), ''
         except PredictionError as err:
             return None, str(err)
-
-    def _fitting(self, model: Model, prediction: Prediction) -> Prediction:
-        """Return a prediction that has one score a label.
-
-        Raises:
-            PredictionError: it has another number.
-        """
-        scores, labels = len(prediction.scores), len(self._mission.header.labels)
-        if scores != labels:
-            raise PredictionError(f'{model.name} returned {scores} scores for {labels} labels')
-        return prediction
 
     def _notice_rewind(self, frame: Frame) -> None:
         """Tell the budget when the stamps were set back (a bag played again, a clock set)."""
@@ -225,11 +191,11 @@ class Stream:
             latest = None
         self._latest_ns = stamp_ns if latest is None else max(latest, stamp_ns)
 
-    def _invoke(self, frame: Frame, source: _Source, due_s: float) -> None:
+    def _invoke(self, frame: Frame, source: Source, due_s: float) -> None:
         assert frame.image is not None  # the controller invokes nothing on an undecodable frame
         now_s = time.perf_counter()
         allowed_s = max(0.0, due_s - now_s)
-        self._call, self._waits = _Call(frame.sequence, source, now_s, allowed_s), True
+        self._call, self._waits = Call(frame.sequence, source, now_s, allowed_s), True
         self._worker.submit(frame.sequence, frame.image)
         self._alarm.timer_period_ns = int(allowed_s * 1e9)
         self._alarm.reset()
@@ -255,16 +221,11 @@ class Stream:
         self._call, self._waits = None, False
         self._alarm.cancel()
         perception, now_ns = self._mission.perception, self._now_ns()
-        fault, prediction = finished.fault, finished.prediction
-        try:
-            if prediction is not None:
-                prediction = self._fitting(self._mission.slow, prediction)
-        except PredictionError as err:
-            fault, prediction = str(err), None
+        prediction, latency_s = finished.prediction, finished.latency_s
         if prediction is None:
-            learned = perception.failed(call.sequence, now_ns, finished.latency_s, fault)
+            learned = perception.failed(call.sequence, now_ns, latency_s, finished.fault)
         else:
-            learned = perception.answered(call.sequence, prediction, now_ns, finished.latency_s)
+            learned = perception.answered(call.sequence, prediction, now_ns, latency_s)
         self._publish_outcome(learned, call.source)
 
     def _overdue(self) -> None:
@@ -282,7 +243,7 @@ class Stream:
         learned = self._mission.perception.timed_out(call.sequence, self._now_ns(), elapsed_s)
         self._publish_outcome(learned, call.source)
 
-    def _publish_decision(self, decided: Decided, source: _Source) -> None:
+    def _publish_decision(self, decided: Decided, source: Source) -> None:
         msg = decision_to_ros(
             decided.record,
             decided.link,
@@ -293,7 +254,7 @@ class Stream:
         )
         self._publishers.decision.publish(msg)
 
-    def _publish_outcome(self, learned: Learned, source: _Source) -> None:
+    def _publish_outcome(self, learned: Learned, source: Source) -> None:
         self.tally.learned(learned.record)
         mission_id = self._mission.header.mission_id
         msg = outcome_to_ros(learned.record, learned.link, source.header, mission_id)
@@ -301,7 +262,7 @@ class Stream:
         if learned.final is not None:
             self._answer(learned.final, source)
 
-    def _answer(self, final: Final, source: _Source) -> None:
+    def _answer(self, final: Final, source: Source) -> None:
         """Publish a final answer, and those that it held back."""
         leaving = self._outbox.put(_CAMERA, final.frame.sequence, (final, source))
         for answer, origin in leaving:
@@ -309,7 +270,7 @@ class Stream:
             self._publishers.prediction.publish(msg)
             self.tally.answered(time.perf_counter() - origin.receive_s)
 
-    def _preview(self, final: Final, source: _Source) -> None:
+    def _preview(self, final: Final, source: Source) -> None:
         """Publish the fast answer at once where the final one has to wait."""
         if not self._outbox.expected:
             return

@@ -48,7 +48,8 @@ def evidence(scores: Sequence[float]) -> Evidence:
     """
     second, first = sorted(scores)[-2:]
     nats = -math.fsum(p * math.log(p) for p in scores if p > 0.0)
-    return Evidence(first, first - second, max(0.0, nats) / math.log(len(scores)))
+    entropy = max(0.0, nats) / math.log(len(scores))
+    return Evidence(first, first - second, min(1.0, entropy))
 
 
 def disagreement(one: Prediction, other: Prediction) -> float:

@@ -112,7 +112,16 @@ def _run_live(
     try:
         folder = Path(node.wait_for(_ACTIVE, _START_S))
         player = subprocess.run(
-            [sys.executable, '-m', 'selector.ros.player', str(bag), '--rate', str(rate)],
+            [
+                sys.executable,
+                '-m',
+                'selector.ros.player',
+                str(bag),
+                '--rate',
+                str(rate),
+                '--ahead',
+                '1',
+            ],
             env=environment(),
             stdout=subprocess.PIPE,
             text=True,

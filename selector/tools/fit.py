@@ -59,7 +59,7 @@ def fit(table: ProfileTable, models: Mapping[str, str], date: str, source: str) 
         )
     contexts: dict[str, Any] = {ALL_CONTEXTS: context_tree(_tables(rows))}
     skipped = {}
-    for name in sorted(set(rows.context.tolist()) - {''}):
+    for name in sorted(set(rows.context.tolist()) - {'', ALL_CONTEXTS}):
         pick = rows.context == name
         if (count := int(pick.sum())) < ROWS_MIN:
             skipped[name] = f'{ROWS_MIN - count} more labelled frames are needed'
@@ -128,6 +128,8 @@ def _khat(rows: _Labelled) -> tuple[float, float]:
     residual = gain - khat * rows.disagree
     _, number = np.unique(rows.track, return_inverse=True)
     by_track = np.bincount(number, residual)
+    if len(by_track) < 2:  # the residuals of a single cluster sum to 0, whatever the spread
+        return khat, 1.0
     return khat, min(1.0, 1.96 * float(np.sqrt((by_track**2).sum())) / total)
 
 
@@ -138,15 +140,17 @@ def _table(evidence: NDArray[np.float64], event: NDArray[np.float64]) -> Table:
     order = np.argsort(score, kind='stable')
     bins = np.array_split(order, max(1, min(_BINS_MAX, len(order) // _BIN_ROWS)))
     x = np.array([score[b].mean() for b in bins])
-    y = np.array([event[b].mean() for b in bins])
-    size = np.array([len(b) for b in bins], float)
-    keep = np.concatenate([[True], np.diff(x) > 1e-12])
-    fitted = _isotonic(x[keep], y[keep], size[keep])
-    width = [_half_width(p, n) for p, n in zip(fitted.tolist(), size[keep].tolist(), strict=True)]
+    # Bins of one score are one knot, else only the first of them would count.
+    new = np.concatenate([[True], np.diff(x) > 1e-12])
+    knot = np.cumsum(new) - 1
+    size = np.bincount(knot, [len(b) for b in bins]).astype(float)
+    y = np.bincount(knot, [event[b].sum() for b in bins]) / size
+    fitted = _isotonic(x[new], y, size)
+    width = [_half_width(p, n) for p, n in zip(fitted.tolist(), size.tolist(), strict=True)]
     return Table(
         weights=tuple(weights.tolist()),
         bias=bias,
-        x=tuple(x[keep].tolist()),
+        x=tuple(x[new].tolist()),
         y=tuple(fitted.tolist()),
         width=tuple(width),
     )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 from selector.config import Config
 from selector.config import flat
 from selector.config import Parameter
@@ -81,4 +83,7 @@ def as_markdown() -> str:
 def _yaml(value: bool | int | float | str) -> str:
     if isinstance(value, bool):
         return 'true' if value else 'false'
-    return f"'{value}'" if isinstance(value, str) else repr(value)
+    if not isinstance(value, str):
+        return repr(value)
+    quoted = value.replace("'", "''")
+    return f"'{quoted}'" if value.isprintable() else json.dumps(value)

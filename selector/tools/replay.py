@@ -138,6 +138,7 @@ def replay(table: ProfileTable, made: Plan, folder: Path) -> Run:
 
     Raises:
         LogError: the folder holds a log already.
+        ConfigError: the budget's settings do not fit together.
         InputError: the table has another number of classes than the models.
     """
     classes = len(made.cards[FAST].labels)
@@ -147,9 +148,10 @@ def replay(table: ProfileTable, made: Plan, folder: Path) -> Run:
         )
     mission = f'{made.config.mission.name}-{table_digest(table)[:12]}'
     head = header(made, mission, 'virtual')
+    controller = build_controller(made)  # before the folder, which a refused budget must not leave
     log = AuditLog(folder / 'audit', head, made.config.audit.segment_records)
     decision = made.config.decision
-    perception = Perception(build_controller(made), log, decision.deadline_s, decision.max_skew_s)
+    perception = Perception(controller, log, decision.deadline_s, decision.max_skew_s)
     state = _Replay(table, made, perception)
     for k in range(len(table.stamp_ns)):
         state.frame(k)

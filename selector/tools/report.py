@@ -83,7 +83,7 @@ def _profile(source: Path, made: Plan, topic: str, quiet: bool) -> tuple[Profile
         return Profile(table, times[0], times[1]), None
     bag = Bag(source)
     profile = profile_bag(bag, made, topic, progress(quiet, 'frames profiled'))
-    if not quiet:
+    if not quiet and sys.stderr.isatty():
         click.echo('', err=True)
     return profile, bag.loss
 
@@ -219,8 +219,11 @@ def models_report(config: Config, as_json: bool) -> int:
     folder = (
         Path(config.models.folder).expanduser() if config.models.folder else share() / 'models'
     )
+    cards = sorted(folder.glob('*/card.yaml'))
+    if not cards:
+        raise ModelError(f'no models in {folder}: it holds no */card.yaml', path=str(folder))
     found, bad = [], 0
-    for path in sorted(folder.glob('*/card.yaml')):
+    for path in cards:
         try:
             card = read_card(path.parent)
             checked_file(card, path.parent)

@@ -19,14 +19,14 @@ class Row(NamedTuple):
         name: of the way.
         accuracy: share of labelled frames answered right, None without labels.
         slow_share: share of frames on which slow ran.
-        latency_s: mean model time a frame [s], measured.
+        latency_s: mean model time a frame [s], measured; None when no model ran.
         energy_j: mean energy a frame [J], None when unknown.
     """
 
     name: str
     accuracy: float | None
     slow_share: float
-    latency_s: float
+    latency_s: float | None
     energy_j: float | None
 
 
@@ -46,36 +46,35 @@ def rows(
     """
     table = profile.table
     known = table.label >= 0
+    labelled = int(known.sum())
     fast = _right(table.fast_scores, table.label)[known]
     slow = _right(table.slow_scores, table.label)[known]
     share = float(invoked.mean())
     reachable = int((slow & ~fast).sum())
     calls = int(invoked[known].sum())
-    best = (int(fast.sum()) + min(calls, reachable)) / max(1, len(fast))
+    best = int(fast.sum()) + min(calls, reachable)
+    ours = int((answer == table.label)[known].sum())
+    fast_only, slow_only, own, oracle = (
+        float(right) / max(1, labelled) for right in (fast.sum(), slow.sum(), ours, best)
+    )
     accuracies = {
-        'fast only': (float(fast.mean()), 0.0),
-        'slow only': (float(slow.mean()), 1.0),
-        'random, same spend': (
-            float((1.0 - share) * fast.mean() + share * slow.mean()),
-            share,
-        ),
-        'ours': (float((answer == table.label)[known].mean()), share),
-        'oracle, same spend': (best, share),
+        'fast only': (fast_only, 0.0),
+        'slow only': (slow_only, 1.0),
+        'random, same spend': ((1.0 - share) * fast_only + share * slow_only, share),
+        'ours': (own, share),
+        'oracle, same spend': (oracle, share),
     }
-    labelled = bool(known.any())
     return [
         _row(name, accuracy if labelled else None, part, profile, made)
         for name, (accuracy, part) in accuracies.items()
     ]
 
 
-def advantage(
-    profile: Profile, invoked: NDArray[np.bool_], answer: NDArray[np.int64]
-) -> str:
+def advantage(profile: Profile, invoked: NDArray[np.bool_], answer: NDArray[np.int64]) -> str:
     """Return how far this run is from random at the same spend, with a 95 % interval.
 
-    Frames of one object are no independent samples, so the interval is clustered by object (by frame
-    where the table has no tracks); '' without labels.
+    Frames of one object are no independent samples, so the interval is clustered by object (by
+    frame where the table has no tracks), and unknown with one object; '' without labels.
     """
     table = profile.table
     known = table.label >= 0
@@ -89,9 +88,10 @@ def advantage(
     mean = float(extra[known].mean())
     sums = np.bincount(cluster, extra[known] - mean)
     half = 1.96 * float(np.sqrt((sums**2).sum())) / int(known.sum())
+    interval = f'{100 * (mean - half):+.1f} to {100 * (mean + half):+.1f} ({len(sums)} objects)'
     return (
         f'ours - random: {100 * mean:+.1f} points of accuracy, 95 % interval '
-        f'{100 * (mean - half):+.1f} to {100 * (mean + half):+.1f} ({len(sums)} objects)'
+        f'{interval if len(sums) > 1 else "unknown (1 object)"}'
     )
 
 
@@ -101,10 +101,10 @@ def render(table: list[Row], energy_kind: str) -> str:
     lines = [head]
     for row in table:
         accuracy = 'unknown' if row.accuracy is None else f'{row.accuracy:.3f}'
+        latency = 'unknown' if row.latency_s is None else f'{row.latency_s * 1e3:.2f} ms'
         energy = 'unknown' if row.energy_j is None else f'{row.energy_j * 1e3:.2f} mJ'
         lines.append(
-            f'{row.name:22}{accuracy:>10}{row.slow_share:>11.1%} '
-            f'{row.latency_s * 1e3:>8.2f} ms{energy:>12}'
+            f'{row.name:22}{accuracy:>10}{row.slow_share:>11.1%} {latency:>11}{energy:>12}'
         )
     lines.append(
         f'latency: mean model time a frame, measured here; energy: mean a frame, {energy_kind} '
@@ -115,12 +115,16 @@ def render(table: list[Row], energy_kind: str) -> str:
 
 def _row(name: str, accuracy: float | None, share: float, profile: Profile, made: Plan) -> Row:
     fast_runs = 0.0 if name == 'slow only' else 1.0
-    fast_s, slow_s = (
-        float(np.nanmean(times)) for times in (profile.fast_wall_s, profile.slow_wall_s)
-    )
+    fast_s, slow_s = _mean(profile.fast_wall_s), _mean(profile.slow_wall_s)
+    latency = None if fast_s is None or slow_s is None else fast_runs * fast_s + share * slow_s
     fast_j, slow_j = (made.cards[tier].energy_j.value for tier in (FAST, SLOW))
     energy = None if fast_j is None or slow_j is None else fast_runs * fast_j + share * slow_j
-    return Row(name, accuracy, share, fast_runs * fast_s + share * slow_s, energy)
+    return Row(name, accuracy, share, latency, energy)
+
+
+def _mean(times: NDArray[np.float64]) -> float | None:
+    measured = times[~np.isnan(times)]
+    return float(measured.mean()) if measured.size else None
 
 
 def _right(scores: NDArray[np.float64], label: NDArray[np.int64]) -> NDArray[np.bool_]:

@@ -14,7 +14,6 @@ from selector.audit import Link
 from selector.audit import ModelIdentity
 from selector.budget import Resource
 from selector.controller import Controller
-from selector.controller import Settings
 from selector.decision import TierKind
 from selector.decision import TierSpec
 from selector.evidence import EVIDENCE_NAMES
@@ -35,6 +34,7 @@ from selector.ros.conversions import outcome_to_ros
 from selector.ros.conversions import prediction_to_ros
 from selector.ros.conversions import stamp_ns_from_ros
 from selector.ros.conversions import stamp_to_ros
+from selector.settings import Settings
 from selector.tasks import classification
 import selector_msgs.msg as ros
 from sensor_msgs.msg import CompressedImage

@@ -23,12 +23,12 @@ from rclpy.qos import QoSProfile
 from selector.audit import Record
 from selector.audit import records
 from selector.audit import segments
-from selector.controller import Change
 from selector.errors import ConfigError
 from selector.redecision import verify
 from selector.ros.conversions import stamp_ns_from_ros
 from selector.ros.node import SelectorNode
 from selector.ros.node import spin
+from selector.settings import Change
 from sensor_msgs.msg import Image
 from small_pair import FAST
 from small_pair import jpeg
