@@ -174,6 +174,7 @@ def test_share_is_the_checkout_or_an_error_with_the_places(
     assert share() == pair.MODELS.parent
     monkeypatch.setattr('selector.build.__file__', str(tmp_path / 'site' / 'selector' / 'b.py'))
     monkeypatch.setenv('AMENT_PREFIX_PATH', str(tmp_path / 'prefix'))
+    monkeypatch.setattr('sys.prefix', str(tmp_path / 'venv'))
     with pytest.raises(MissingError, match=str(tmp_path / 'prefix')) as caught:
         share()
     assert caught.value.exit_code == 3
