@@ -19,6 +19,7 @@ import hashlib
 import json
 import os
 from pathlib import Path
+import struct
 import subprocess
 import sys
 import tempfile
@@ -154,17 +155,18 @@ class Probe:
             who: self.node.create_publisher(CompressedImage, f'/{who}/image_raw/compressed', 10)
             for who in self.times
         }
-        self.node.create_subscription(
-            Decision, '/ours/selector/decision', self._taker('ours', lambda m: m.header), 100
-        )
-        self.node.create_subscription(
-            Header, '/bare/answer', self._taker('bare', lambda m: m), 100
-        )
+        # Raw, so that the time to unpack an answer, which is the reader's, is not counted.
+        for who, kind, topic in (
+            ('ours', Decision, '/ours/selector/decision'),
+            ('bare', Header, '/bare/answer'),
+        ):
+            self.node.create_subscription(kind, topic, self._taker(who), 100, raw=True)
         self.images = [deserialize_message(data, CompressedImage) for data in payloads()]
 
-    def _taker(self, who: str, header: Callable[[Any], Any]) -> Callable[[Any], None]:
-        def take(msg: Any) -> None:
-            start = self.sent.pop(header(msg).stamp.nanosec, None)
+    def _taker(self, who: str) -> Callable[[bytes], None]:
+        def take(cdr: bytes) -> None:
+            nanosec = struct.unpack_from('<I', cdr, 8)[0]  # of the header's stamp
+            start = self.sent.pop(nanosec, None)
             if start is not None:
                 self.times[who].append(time.perf_counter() - start)
 

@@ -24,6 +24,10 @@ def flattened(tree: Mapping[str, object], prefix: str = '') -> dict[str, object]
     return out
 
 
+# What a node's parameter file may hold besides the table; means nothing without ROS.
+_OF_THE_NODE = ('use_sim_time', 'autostart', 'qos_overrides')
+
+
 def read_values(path: Path) -> dict[str, object]:
     """Return the values by dotted name of a YAML file, plain or in ROS parameter form.
 
@@ -46,6 +50,8 @@ def read_values(path: Path) -> dict[str, object]:
         others = ', '.join(str(name) for name, value in tree.items() if not _is_node(value))
         raise ConfigError(f'{path} has {others} beside the parameters of a node', path=str(path))
     values = (nodes[0]['ros__parameters'] or {}) if nodes else tree
+    if nodes and isinstance(values, dict):
+        values = {k: v for k, v in values.items() if k not in _OF_THE_NODE}
     if not isinstance(values, dict):
         raise ConfigError(f'{path} holds no mapping of parameters', path=str(path))
     return {name: _number(name, value) for name, value in flattened(values).items()}

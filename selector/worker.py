@@ -52,7 +52,7 @@ def run(model: Model, image: NDArray[np.uint8], classes: int = 0) -> Prediction:
         sound = isinstance(answer, Prediction) and _probabilities(answer)
     except PredictionError:
         raise
-    except Exception as err:  # a user's model may raise anything; perception goes on
+    except (Exception, SystemExit) as err:  # a user's model may raise anything; we go on
         text = ' '.join(f'{type(err).__name__}: {err}'.split())
         raise PredictionError(f'{model.name} raised {text}') from err
     if not sound:

@@ -154,3 +154,10 @@ def test_a_written_parameter_file_reads_back(tmp_path: Path, name: str) -> None:
     assert load(written(tmp_path, as_yaml(config))) == config
     dumped = yaml.safe_dump({'/**': {'ros__parameters': flat(config)}})
     assert load(written(tmp_path, dumped)) == config
+
+
+def test_parameters_of_the_node_alone_are_passed_over(tmp_path: Path) -> None:
+    """A node's file may hold use_sim_time and autostart, which mean nothing without ROS."""
+    path = tmp_path / 'robot.yaml'
+    path.write_text('/**: {ros__parameters: {use_sim_time: true, autostart: false}}')
+    assert load(path) == Config()

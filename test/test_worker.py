@@ -196,3 +196,13 @@ def test_run_lets_the_user_interrupt() -> None:
 
     with pytest.raises(KeyboardInterrupt):
         run(FakeModel('f', answer), IMAGE)
+
+
+def test_a_model_that_wants_to_exit_ends_nothing() -> None:
+    """`sys.exit` in a user's model is a failed call; neither the thread nor the node ends."""
+
+    def leave(_image: np.ndarray) -> np.ndarray:
+        raise SystemExit(3)
+
+    with pytest.raises(PredictionError, match='SystemExit'):
+        run(FakeModel('f', leave), IMAGE)

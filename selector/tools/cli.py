@@ -6,6 +6,7 @@ from collections.abc import Callable
 import datetime
 import functools
 import json
+import os
 from pathlib import Path
 import sys
 from typing import Any
@@ -37,6 +38,9 @@ def _told(verb: Callable[..., int]) -> Callable[..., None]:
         except SelectorError as err:
             click.echo(f'selector: {err}', err=True)
             code = err.exit_code
+        except BrokenPipeError:  # who reads, as in `| head`, has seen enough
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            code = 0
         except OSError as err:
             click.echo(f'selector: {err.filename or ""}: {err.strerror}', err=True)
             code = 2

@@ -41,6 +41,7 @@ class Bench:
     Attributes:
         node, probe: the node under test, and the node that publishes and listens.
         decisions, predictions, outcomes, health: what the probe heard, in order.
+        clients: the probe's clients of the node's services, by name.
     """
 
     def __init__(self, ros: Any, values: dict[str, Any]) -> None:
@@ -53,6 +54,7 @@ class Bench:
         self.predictions: list[Prediction] = []
         self.outcomes: list[Outcome] = []
         self.health: list[DiagnosticArray] = []
+        self.clients: dict[str, Any] = {}
         for kind, topic, heard in (
             (Prediction, 'selector/prediction', self.predictions),
             (Decision, 'selector/decision', self.decisions),

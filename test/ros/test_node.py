@@ -74,8 +74,13 @@ def kinds(on: Bench) -> list[str]:
 
 
 def call(on: Bench, kind: Any, name: str, request: Any) -> Any:
-    """Call a service of the node and return its answer."""
-    client = on.probe.create_client(kind, name)
+    """Call a service of the node and return its answer.
+
+    One client serves every call: each new one has to be discovered first.
+    """
+    if name not in on.clients:
+        on.clients[name] = on.probe.create_client(kind, name)
+    client = on.clients[name]
     on.until(client.service_is_ready)
     future = client.call_async(request)
     on.until(future.done)

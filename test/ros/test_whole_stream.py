@@ -82,4 +82,4 @@ def test_one_decision_and_one_answer_per_image(tmp_path: Path) -> None:
     assert verdict.decisions == len(stamps)
     live = read_live(folder, profile_bag(Bag(PATROL), plan(Config())).table)
     assert live.answer.tolist() == [f[2] for f in told['finals']]
-    assert live.invoked.sum() > 100
+    assert live.invoked.any()
