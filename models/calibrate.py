@@ -1,6 +1,7 @@
 """Make the profile table of the pair: what both models say about the same rendered frames.
 
     python models/calibrate.py                      # build/calibration.npz, 20,000 rows
+    python models/calibrate.py --split report --out build/report.npz     # held out, for results
 
 Every image of the split `calibration` is seen once in each context, at a random moment of a short
 track, through the renderer of the demo stream and through JPEG. The rows of one image are adjacent
@@ -80,9 +81,9 @@ def views_of(images: Iterable[NDArray[np.uint8]]) -> NDArray[np.uint8]:
     return np.stack(views)
 
 
-def table(fast: Path, slow: Path, count: int) -> dict[str, NDArray[np.generic]]:
-    """Return the profile table of the first `count` calibration images, four rows each."""
-    images, labels = cifar10.load('calibration')
+def table(fast: Path, slow: Path, split: str, count: int) -> dict[str, NDArray[np.generic]]:
+    """Return the profile table of the first `count` images of a split, four rows each."""
+    images, labels = cifar10.load(split)
     images, labels = images[:count], labels[:count]
     views = views_of(images)
     contexts = len(render.CONTEXTS)
@@ -120,12 +121,14 @@ def main() -> int:
     parser.add_argument('--fast', type=Path, default=MODELS / 'cifar10_fast' / 'model.onnx')
     parser.add_argument('--slow', type=Path, default=MODELS / 'cifar10_slow' / 'model.onnx')
     parser.add_argument('--out', type=Path, default=MODELS.parent / 'build' / 'calibration.npz')
+    splits = ('calibration', 'development', 'report')
+    parser.add_argument('--split', choices=splits, default='calibration')
     parser.add_argument('--count', type=int, default=5_000, help='images, of 5,000')
     arguments = parser.parse_args()
     for path in (arguments.fast, arguments.slow):
         if not path.is_file():
             raise SystemExit(f'no model at {path}; make it with `python models/train.py`')
-    columns = table(arguments.fast, arguments.slow, arguments.count)
+    columns = table(arguments.fast, arguments.slow, arguments.split, arguments.count)
     arguments.out.parent.mkdir(parents=True, exist_ok=True)
     fields: dict[str, Any] = dict(columns)
     np.savez_compressed(arguments.out, **fields)

@@ -266,4 +266,5 @@ def _frame(bag: Bag, message: RawMessage, sequence: int) -> Frame:
 
 
 def _brief(err: Exception) -> str:
-    return f'{type(err).__name__}: {" ".join(str(err).split())}'[:200]
+    text = ' '.join(str(err).split())
+    return f'{type(err).__name__}{": " if text else ""}{text}'[:200]
