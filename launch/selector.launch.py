@@ -9,46 +9,53 @@ from launch_ros.parameter_descriptions import ParameterValue
 from launch_ros.substitutions import FindPackageShare
 
 
-def generate_launch_description() -> LaunchDescription:
-    """Return the node and its arguments."""
+def arguments() -> list[DeclareLaunchArgument]:
+    """Return what the launch file takes."""
     default_params = PathJoinSubstitution(
         [FindPackageShare('model_selector'), 'config', 'selector.yaml']
     )
+    return [
+        DeclareLaunchArgument(
+            'namespace', default_value='', description='Namespace of the camera.'
+        ),
+        DeclareLaunchArgument(
+            'node_name', default_value='selector', description='Name of the node.'
+        ),
+        DeclareLaunchArgument(
+            'params_file', default_value=default_params, description='YAML with parameters.'
+        ),
+        DeclareLaunchArgument(
+            'input_image_topic',
+            default_value='image_raw',
+            description='Images; compressed ones are expected at <topic>/compressed.',
+        ),
+        DeclareLaunchArgument(
+            'use_sim_time',
+            default_value='false',
+            description='Take the time from /clock, as in a replay.',
+            choices=['true', 'false'],
+        ),
+        DeclareLaunchArgument(
+            'autostart',
+            default_value='true',
+            description='Configure and activate at once; false leaves that to a manager.',
+            choices=['true', 'false'],
+        ),
+        DeclareLaunchArgument(
+            'log_level',
+            default_value='info',
+            description='Least severity that is logged.',
+            choices=['debug', 'info', 'warn', 'error', 'fatal'],
+        ),
+    ]
+
+
+def generate_launch_description() -> LaunchDescription:
+    """Return the arguments and the node."""
     image_topic = LaunchConfiguration('input_image_topic')
     return LaunchDescription(
         [
-            DeclareLaunchArgument(
-                'namespace', default_value='', description='Namespace of the camera.'
-            ),
-            DeclareLaunchArgument(
-                'node_name', default_value='selector', description='Name of the node.'
-            ),
-            DeclareLaunchArgument(
-                'params_file', default_value=default_params, description='YAML with parameters.'
-            ),
-            DeclareLaunchArgument(
-                'input_image_topic',
-                default_value='image_raw',
-                description='Images; compressed ones are expected at <topic>/compressed.',
-            ),
-            DeclareLaunchArgument(
-                'use_sim_time',
-                default_value='false',
-                description='Take the time from /clock, as in a replay.',
-                choices=['true', 'false'],
-            ),
-            DeclareLaunchArgument(
-                'autostart',
-                default_value='true',
-                description='Configure and activate at once; false leaves that to a manager.',
-                choices=['true', 'false'],
-            ),
-            DeclareLaunchArgument(
-                'log_level',
-                default_value='info',
-                description='Least severity that is logged.',
-                choices=['debug', 'info', 'warn', 'error', 'fatal'],
-            ),
+            *arguments(),
             Node(
                 package='model_selector',
                 executable='selector_node',
