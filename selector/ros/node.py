@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-import gc
 import os
 import signal
 import sys
@@ -235,8 +234,6 @@ def _run(node: SelectorNode, context: Context, stop: threading.Event) -> int:
     executor.add_node(node)
     try:
         code = node.start()
-        # What exists now stays: the collector need not look at it again between two frames.
-        gc.freeze()
         if code == 0:
             spin(executor, stop)
     finally:
