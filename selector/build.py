@@ -30,6 +30,7 @@ from selector.errors import ConfigError
 from selector.errors import MissingError
 from selector.evidence import EVIDENCE_NAMES
 from selector.gain import FittedGain
+from selector.learned_gain import LearnedGain
 from selector.settings import Settings
 
 FAST, SLOW = 'fast', 'slow'
@@ -137,8 +138,9 @@ def build_controller(made: Plan) -> Controller:
     Raises:
         ConfigError: the budget's settings do not fit together.
     """
-    predictor = FittedGain(made.correlation.tables, made.config.decision.gain_rule)
-    return Controller(made.settings, predictor)
+    rule = made.config.decision.gain_rule
+    fitted = FittedGain(made.correlation.tables, rule)
+    return Controller(made.settings, LearnedGain(fitted) if rule == 'learned' else fitted)
 
 
 def build_model(made: Plan, tier: str) -> OnnxModel:

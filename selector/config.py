@@ -62,10 +62,10 @@ class ModelsConfig(_Group):
 class DecisionConfig(_Group):
     """The rule."""
 
-    gain_rule: Literal['calibrated', 'seed'] = _parameter(
+    gain_rule: Literal['calibrated', 'learned', 'seed'] = _parameter(
         'calibrated',
-        'How the gain is predicted: calibrated disagreement x khat, or the second-order rule '
-        'of the seed paper.',
+        'How the gain is predicted: calibrated disagreement x khat, the same corrected online '
+        'by what every call shows, or the second-order rule of the seed paper.',
     )
     deadline_s: float = _parameter(
         0.08,

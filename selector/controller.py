@@ -22,6 +22,7 @@ from selector.decision import Reason
 from selector.decision import TierSpec
 from selector.errors import ConfigError
 from selector.errors import SequenceError
+from selector.evidence import Evidence
 from selector.feasibility import candidate
 from selector.feasibility import Purse
 from selector.gain import GainPredictor
@@ -63,7 +64,7 @@ class _Open(NamedTuple):
     spec: TierSpec
     context: str
     fast_loss: float
-    has_fast: bool
+    evidence: Evidence | None
     committed: bool
 
 
@@ -215,7 +216,7 @@ class Controller:
             self._ledger.settle(spec.cost_cap, spec.cost)
             return Answer(self.settings.fast)
         self._open[offer.sequence] = _Open(
-            spec, offer.context, fast_loss, offer.evidence is not None, committed=False
+            spec, offer.context, fast_loss, offer.evidence, committed=False
         )
         return Invoke(spec.name)
 
@@ -240,9 +241,11 @@ class Controller:
             actual = cap if outcome.cost is None else outcome.cost
             self._ledger.settle(cap, actual)
             excess = tuple(max(0.0, a - c) for a, c in zip(actual, cap, strict=True))
-        loss = None
+        loss, context = None, waiting.context
         if outcome.evidence is not None:
-            loss = self._predictor.answer_loss(outcome.tier, outcome.evidence, waiting.context)
+            loss = self._predictor.answer_loss(outcome.tier, outcome.evidence, context)
+        if outcome.disagreement is not None and waiting.evidence is not None:
+            self._predictor.learn(outcome.tier, waiting.evidence, context, outcome.disagreement)
         return OutcomeRecord(
             outcome=outcome,
             committed='' if waiting.committed else self._better(outcome, waiting, loss),
@@ -255,7 +258,7 @@ class Controller:
     def _better(self, outcome: Outcome, waiting: _Open, loss: float | None) -> str:
         if loss is None or outcome.kind is not OutcomeKind.ANSWERED:
             return self.settings.fast
-        fast_wins = waiting.has_fast and waiting.fast_loss < loss
+        fast_wins = waiting.evidence is not None and waiting.fast_loss < loss
         return self.settings.fast if fast_wins else outcome.tier
 
 

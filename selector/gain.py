@@ -51,6 +51,9 @@ class GainPredictor(Protocol):
     def answer_loss(self, tier: str, evidence: Evidence, context: str) -> float:
         """Return the calibrated P(wrong) of the answer that `tier` gave."""
 
+    def learn(self, tier: str, evidence: Evidence, context: str, disagreement: float) -> None:
+        """Take in how far `tier`'s answer was from the fast one, in [0, 1]."""
+
 
 class ContextTables(NamedTuple):
     """What was fitted for one fast/slow pair in one context.
@@ -110,8 +113,7 @@ class FittedGain:
 
     def gain(self, tier: str, evidence: Evidence | None, context: str) -> Gain:
         """See `GainPredictor.gain`."""
-        by_context = self._tables[tier]
-        tables = by_context.get(context) or by_context[ALL_CONTEXTS]
+        tables = self.tables(tier, context)
         if evidence is None:
             return Gain(1.0 - tables.statistics.mean_slow, 0.0)
         if self._seed:
@@ -123,6 +125,15 @@ class FittedGain:
 
     def answer_loss(self, tier: str, evidence: Evidence, context: str) -> float:
         """See `GainPredictor.answer_loss`."""
-        by_context = self._tables[tier]
-        tables = by_context.get(context) or by_context[ALL_CONTEXTS]
-        return tables.slow_error.value(evidence)[0]
+        return self.tables(tier, context).slow_error.value(evidence)[0]
+
+    def learn(self, tier: str, evidence: Evidence, context: str, disagreement: float) -> None:
+        """Nothing: what was fitted offline stays."""
+
+    def tables(self, tier: str, context: str) -> ContextTables:
+        """Return the tables that serve a tier in a context."""
+        return self._tables[tier][self.tables_name(tier, context)]
+
+    def tables_name(self, tier: str, context: str) -> str:
+        """Return `context` where it has tables of its own, else `ALL_CONTEXTS`."""
+        return context if context in self._tables[tier] else ALL_CONTEXTS

@@ -78,6 +78,9 @@ class _RecordedGain:
             raise SelectorError('the record has no tier_loss')
         return loss
 
+    def learn(self, _tier: str, _evidence: Evidence, _context: str, _disagreement: float) -> None:
+        """Nothing: what was learned shows in the recorded predictions."""
+
 
 class Redecision:
     """A controller made from a log's header, to which the log's records are applied in order."""

@@ -40,6 +40,7 @@ class ScriptedGain:
         self.fast_loss = 0.5
         self.blind_loss = 1.0
         self.tier_loss = 0.1
+        self.learned: list[tuple[str, Evidence, str, float]] = []
 
     def assess(self, evidence: Evidence | None, _context: str) -> FastAssessment:
         """Return the scripted loss of the fast answer; `blind_loss` without one."""
@@ -53,6 +54,10 @@ class ScriptedGain:
     def answer_loss(self, _tier: str, _evidence: Evidence, _context: str) -> float:
         """Return the scripted loss of a slower tier's answer."""
         return self.tier_loss
+
+    def learn(self, tier: str, evidence: Evidence, context: str, disagreement: float) -> None:
+        """Note what there was to learn from."""
+        self.learned.append((tier, evidence, context, disagreement))
 
 
 def tier(name: str = 'slow', **changes: Any) -> TierSpec:

@@ -77,6 +77,9 @@ class _Gain:
     def answer_loss(self, _tier: str, _evidence: Any, _context: str) -> float:
         return 0.1
 
+    def learn(self, _tier: str, _evidence: Any, _context: str, _disagreement: float) -> None:
+        pass
+
 
 def record(**changes: Any) -> Justification:
     """Return a decision record of a real controller."""
