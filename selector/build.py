@@ -15,6 +15,7 @@ from selector.audit import Header
 from selector.audit import ModelIdentity
 from selector.audit import SCHEMA_VERSION
 from selector.backends.onnx_model import OnnxModel
+from selector.budget import checked
 from selector.budget import Resource
 from selector.card import Card
 from selector.card import checked_file
@@ -105,11 +106,12 @@ def plan(config: Config, latencies: Mapping[str, Latency] | None = None) -> Plan
         )
     correlation = read_correlation(folder / config.models.correlation)
     _check_pair(cards, correlation, config.models.correlation)
+    budget = tuple(checked(r) for r in resources(config))
     spec = _tier(cards[SLOW], (latencies or {}).get(SLOW))
     settings = Settings(
         fast=FAST,
         tiers=(spec,),
-        resources=resources(config),
+        resources=budget,
         value_clip=config.decision.value_clip,
         gap_max_s=config.budget.gap_max_s,
         shadow=config.decision.shadow,
