@@ -69,7 +69,7 @@ def checked(resource: Resource) -> Resource:
 
 
 class Ledger:
-    """What was used beyond what accrued, per resource: Q of decision.md section 4, in its units.
+    """What was used beyond what accrued, per resource: Q of docs/decision.md, in its units.
 
     The price is step * Q, so the tokens left are burst - Q. Reserve at the decision, settle at the
     outcome: Q never falls below what is reserved.

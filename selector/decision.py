@@ -1,4 +1,4 @@
-"""Decision: gain against price x cost, one pure function (decision.md section 2)."""
+"""Decision: gain against price x cost, one pure function (docs/decision.md)."""
 
 from __future__ import annotations
 

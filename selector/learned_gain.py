@@ -16,7 +16,7 @@ PRIOR = 0.1
 
 
 class LearnedGain:
-    """gain = dhat * khat with dhat = g0 + theta'z + optimism * width; see decision.md section 3.
+    """gain = dhat * khat with dhat = g0 + theta'z + optimism * width; see docs/decision.md.
 
     g0 is the fitted table; theta starts at 0 and is learned from every answer of the tier, on time
     or late, one learner per tier and tables. khat needs labels and stays as fitted. The optimism

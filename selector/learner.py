@@ -20,7 +20,7 @@ def terms(evidence: Evidence) -> tuple[float, ...]:
 
 
 class Learner:
-    """Discounted recursive least squares (decision.md section 3).
+    """Discounted recursive least squares (docs/decision.md, The gain).
 
     Keeps theta and P with prediction theta'z and width sqrt(z'Pz). Old observations count less by
     `forgetting` an update, which inflates P; it is inflated only while its trace stays within

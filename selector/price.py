@@ -23,7 +23,7 @@ class Price(NamedTuple):
 
 
 def price(resources: tuple[Resource, ...], ledger: Ledger) -> Price:
-    """Return the prices that the ledger's balance implies (decision.md section 4)."""
+    """Return the prices that the ledger's balance implies (docs/decision.md, The budget)."""
     scarcity, total, exhausted = [], [], []
     for resource, used in zip(resources, ledger.used, strict=True):
         value = resource.step * used
