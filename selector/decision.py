@@ -143,7 +143,8 @@ class Decision:
         chosen: name of the tier to invoke, or of the fast tier.
         reason: why.
         binding: the constraint that bound: '' or `budget`, `deadline`, `busy`, `price`.
-        margin: net of the chosen tier minus the best alternative; the distance to flipping.
+        margin: net of the chosen tier (fast: 0) minus that of the best alternative; negative where
+            an obstacle barred a tier that would have paid.
         flip: what would have changed it.
         tiers: every tier that could have been invoked, rejected ones too.
     """
