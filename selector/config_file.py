@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 import contextlib
 from pathlib import Path
+from typing import Any
 
 from selector.config import Config
+from selector.config import flat
 from selector.config import from_flat
 from selector.config import parameters
 from selector.errors import ConfigError
@@ -94,3 +96,15 @@ def _value(setting: str, text: str) -> object:
 def known_text(name: str) -> bool:
     """Return whether `name` is a text parameter, whose value is taken as it stands."""
     return any(p.name == name and p.type is str for p in parameters())
+
+
+def ros_form(config: Config) -> str:
+    """Return every parameter as a ROS parameter file, which starts the same node again."""
+    tree: dict[str, Any] = {}
+    for name, value in flat(config).items():
+        *groups, leaf = name.split('.')
+        node = tree
+        for group in groups:
+            node = node.setdefault(group, {})
+        node[leaf] = value
+    return yaml.safe_dump({'/**': {'ros__parameters': tree}}, sort_keys=False)

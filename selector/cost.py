@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from enum import Enum
-
 RESOURCE_UNITS = {
     'slow_calls': 'calls',
     'energy_j': 'J',
@@ -14,12 +12,3 @@ RESOURCE_UNITS = {
 
 Cost = tuple[float, ...]
 """One non-negative number per resource, in the order of the declared resources."""
-
-
-class CostKind(str, Enum):
-    """Where a cost figure comes from. No sensor is UNKNOWN, never 0."""
-
-    MEASURED = 'measured'
-    PROFILED = 'profiled'
-    DEFAULT = 'default'
-    UNKNOWN = 'unknown'

@@ -52,7 +52,7 @@ class TierSpec:
         cost_cap: the most one invocation is charged until its outcome is known.
         latency_p50_s, latency_p99_s: time from invoking to the answer [s].
         energy_j: energy of one invocation [J], None when unknown.
-        energy_kind: provenance of `energy_j` (a `cost.CostKind` value).
+        energy_kind: provenance of `energy_j` (measured, profiled, default or unknown).
     """
 
     name: str

@@ -9,7 +9,6 @@ import itertools
 import json
 from pathlib import Path
 import re
-from typing import Any
 from typing import NamedTuple
 
 from selector import build
@@ -18,13 +17,12 @@ from selector.audit import Head
 from selector.audit import Header
 from selector.build import Latency
 from selector.config import Config
-from selector.config import flat
+from selector.config_file import ros_form
 from selector.errors import LogError
 from selector.perception import Perception
 from selector.prediction import Model
 from selector.ros.tally import quantile
 from selector.ros.tally import Tally
-import yaml
 
 WARM_UP_RUNS = 20
 _COLD_RUNS = 5
@@ -106,18 +104,6 @@ def close_mission(mission: Mission, tally: Tally) -> Head:
     }
     _write(mission.folder / 'summary.json', json.dumps(summary, indent=1) + '\n')
     return head
-
-
-def ros_form(config: Config) -> str:
-    """Return every parameter as a ROS parameter file, which starts the same node again."""
-    tree: dict[str, Any] = {}
-    for name, value in flat(config).items():
-        *groups, leaf = name.split('.')
-        node = tree
-        for group in groups:
-            node = node.setdefault(group, {})
-        node[leaf] = value
-    return yaml.safe_dump({'/**': {'ros__parameters': tree}}, sort_keys=False)
 
 
 def _run_folder(config: Config) -> Path:

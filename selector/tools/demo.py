@@ -73,7 +73,8 @@ def demo(config: Config, bag: Path | None, rate: float, out: Path | None, *, qui
     verdict = verify(folder)
     unanswered = played['frames'] - played['answered']
     click.echo(render(rows(profile, made, live.invoked, live.answer), _energy_kind(made)))
-    click.echo(advantage(profile, live.invoked, live.answer))
+    if words := advantage(profile, live.invoked, live.answer):
+        click.echo(words)
     click.echo(worth_explaining(folder))
     click.echo(f'files: {folder} (audit/ is the log, config.yaml the parameters)')
     click.echo(closing_line('demo', played['frames'], unanswered, verdict))

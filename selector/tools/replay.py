@@ -19,7 +19,7 @@ from selector.build import header
 from selector.build import Plan
 from selector.build import SLOW
 from selector.config import Config
-from selector.config import flat
+from selector.config_file import ros_form
 from selector.errors import InputError
 from selector.frame import Frame
 from selector.perception import Final
@@ -27,7 +27,6 @@ from selector.perception import Perception
 from selector.perception import Situation
 from selector.prediction import Prediction
 from selector.table import ProfileTable
-import yaml
 
 
 class Run(NamedTuple):
@@ -174,8 +173,7 @@ def _counts(done: Run) -> dict[str, object]:
 
 def write_summary(folder: Path, config: Config, head: Head, counts: dict[str, object]) -> None:
     """Write `config.yaml` (ROS form, complete) and `summary.json` into a run folder."""
-    tree = {'/**': {'ros__parameters': flat(config)}}
-    (folder / 'config.yaml').write_text(yaml.safe_dump(tree, sort_keys=False))
+    (folder / 'config.yaml').write_text(ros_form(config))
     summary = {'log': {'records': head.records, 'head': head.hash}, **counts}
     (folder / 'summary.json').write_text(json.dumps(summary, indent=1) + '\n')
 

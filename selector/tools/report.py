@@ -67,7 +67,8 @@ def replay_report(
         click.echo(json.dumps(result))
     else:
         click.echo(render(table, made.cards[SLOW].energy_j.kind))
-        click.echo(advantage(profile, done.invoked, done.answer))
+        if words := advantage(profile, done.invoked, done.answer):
+            click.echo(words)
         click.echo(worth_explaining(out))
         click.echo(f'files: {out}')
         click.echo(closing_line('replay', len(done.answer), done.unanswered, verdict))
