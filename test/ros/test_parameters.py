@@ -12,8 +12,8 @@ from selector.config import Config
 from selector.config import flat
 from selector.config import parameters
 from selector.config_file import read_values
+from selector.config_file import ros_form
 from selector.errors import ConfigError
-from selector.ros.mission import ros_form
 from selector.ros.parameters import candidate
 from selector.ros.parameters import Parameters
 
@@ -101,10 +101,11 @@ def test_misspelled_key(declare: Declare) -> None:
 
 def test_keys_of_ros_itself(declare: Declare) -> None:
     """What ROS declares or reads by itself is no misspelling."""
-    declare(
+    _, settings, _ = declare(
         in_yaml('use_sim_time: true\n    start_type_description_service: false'),
         **{'qos_overrides./tf.subscription.depth': 1, 'autostart': False},
     )
+    assert (settings.config, settings.autostart) == (Config(), False)
 
 
 def test_array(declare: Declare) -> None:
