@@ -62,6 +62,8 @@ setup(
         'data': ['rosbags>=0.10', 'mcap'],
         'fit': ['scikit-learn'],
         'train': ['torch', 'onnx', 'onnxscript'],
+        # Offline routers and online libraries that benchmarks/tradeoff.py compares with.
+        'bench': ['scikit-learn', 'river', 'mabwiser', 'vowpalwabbit'],
         # `colcon test` runs pytest only where this extra names it.
         'test': ['pytest', 'hypothesis'],
     },

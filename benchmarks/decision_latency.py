@@ -30,6 +30,7 @@ import numpy as np
 from selector.audit import AuditLog
 from selector.backends.fake_model import FakeModel
 from selector.bag import Bag
+from selector.build import audit_key
 from selector.build import build_controller
 from selector.build import header
 from selector.build import plan
@@ -71,7 +72,8 @@ def core(frames: int) -> dict[str, float]:
     times = []
     with tempfile.TemporaryDirectory() as folder:
         log = AuditLog(Path(folder) / 'audit', header(made, 'benchmark', 'virtual'), 10**6)
-        perception = Perception(build_controller(made), log, 0.08, 0.5)
+        key = audit_key(made.config, 'benchmark')
+        perception = Perception(build_controller(made), log, 0.08, 0.5, key=key)
         units = [unit_s(2000)]
         for k, (fast, slow) in enumerate(answers):
             stamp_ns = k * 100_000_000
@@ -79,7 +81,7 @@ def core(frames: int) -> dict[str, float]:
             situation = Situation(stamp_ns, stamp_ns + 200_000, 'day', 1.0)
             start = time.perf_counter()
             decided = perception.begin(frame, fast, '', situation)
-            if decided.invoke:
+            if decided.invoke or decided.observe:
                 perception.answered(k, slow, stamp_ns + 1_000_000, 0.001)
             times.append(time.perf_counter() - start)
         units.append(unit_s(2000))

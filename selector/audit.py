@@ -22,7 +22,7 @@ from selector.outcome import OutcomeRecord
 from selector.settings import Change
 from selector.settings import Settings
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 GENESIS = '0' * 64
 _SEAL = b',"hash":"'
 _SEAL_BYTES = len(_SEAL) + 64 + 2
@@ -48,13 +48,14 @@ class Header:
         software: version of this package.
         clock: `ros` for a live run, `virtual` for a replay.
         settings: what the controller was made with.
-        config: every parameter by dotted name.
+        config: every parameter by dotted name; without the audit key.
         config_digest: SHA-256 of `config`.
         models: the model files, by tier.
         correlation_digest: SHA-256 of the fitted correlation.
         reference: what losses are measured against, `LABEL` or `SLOWEST_ASSUMED`.
-        evidence_names: names of the evidence values, in order.
+        evidence_names: names of the evidence values and of those of the scene, in order.
         labels: class names, in order.
+        audit_key_digest: SHA-256 of the key that the audits are drawn with.
     """
 
     schema_version: int
@@ -70,6 +71,7 @@ class Header:
     reference: str
     evidence_names: tuple[str, ...]
     labels: tuple[str, ...]
+    audit_key_digest: str = ''
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from dataclasses import replace
+import math
 
 from selector.cost import Cost
 from selector.errors import ConfigError
@@ -19,6 +21,8 @@ class Resource:
         price_ceiling: kappa, accuracy per unit above which nothing is bought, > 0.
         exchange_rate: beta, accuracy per unit that a unit is worth even when plenty is left, >= 0.
         cost_max: the largest cost any tier may cause in one invocation.
+        plan: spending plan, (from_s, factor) pairs: from that time of the mission on, the rate is
+            `rate` times the factor; empty for the same rate throughout.
     """
 
     name: str
@@ -27,12 +31,28 @@ class Resource:
     price_ceiling: float
     exchange_rate: float
     cost_max: float
+    plan: tuple[tuple[float, float], ...] = ()
 
     @property
     def step(self) -> float:
         """Eta = kappa / (B - c_max): price per unit of ledger balance."""
         room = self.burst - self.cost_max
         return self.price_ceiling / room if room > 0.0 else 0.0
+
+    def share(self, part: float) -> Resource:
+        """Return the reserve that gets `part` in [0, 1] of the rate and of the burst."""
+        return replace(self, rate=self.rate * part, burst=self.burst * part)
+
+    def allowed(self, start_s: float, end_s: float) -> float:
+        """Return what accrues from one mission time to a later one, by the plan."""
+        if not self.plan:
+            return self.rate * (end_s - start_s)
+        total, bounds = 0.0, [at_s for at_s, _ in self.plan[1:]] + [math.inf]
+        for (from_s, factor), until_s in zip(self.plan, bounds, strict=True):
+            inside_s = min(end_s, until_s) - max(start_s, from_s)
+            if inside_s > 0.0:
+                total += self.rate * factor * inside_s
+        return total
 
     @property
     def disabled(self) -> bool:
@@ -55,6 +75,17 @@ def checked(resource: Resource) -> Resource:
             )
     if not 0.0 < resource.price_ceiling < float('inf'):
         raise ConfigError(f'{name}: price_ceiling = {resource.price_ceiling}; it is > 0')
+    starts = [from_s for from_s, _ in resource.plan]
+    factors = [factor for _, factor in resource.plan]
+    if resource.plan and not (
+        starts[0] == 0.0
+        and all(a < b < math.inf for a, b in zip(starts, starts[1:], strict=False))
+        and all(0.0 <= factor < math.inf for factor in factors)
+    ):
+        raise ConfigError(
+            f'{name}: plan = {resource.plan}; it begins at 0 s, its times increase and its '
+            f'factors are finite and >= 0'
+        )
     if not resource.step < float('inf'):
         raise ConfigError(f'{name}: burst = {resource.burst} is too close to {resource.cost_max}')
     if not resource.disabled and resource.burst <= resource.cost_max:
@@ -75,12 +106,21 @@ class Ledger:
     outcome: Q never falls below what is reserved.
     """
 
-    def __init__(self, resources: tuple[Resource, ...], gap_max_s: float) -> None:
-        """Start with a full burst; `gap_max_s` bounds what one gap between frames accrues."""
+    def __init__(
+        self, resources: tuple[Resource, ...], gap_max_s: float, start_share: float = 1.0
+    ) -> None:
+        """Start with `start_share` of the burst.
+
+        Args:
+            resources: what is budgeted.
+            gap_max_s: the longest gap between frames that accrues in full [s].
+            start_share: tokens at the start over the burst, in [0, 1].
+        """
         self._resources = resources
         self._gap_max_s = gap_max_s
         self._latest_ns: int | None = None
-        self.used = [0.0] * len(resources)
+        self.mission_s = 0.0
+        self.used = [(1.0 - start_share) * resource.burst for resource in resources]
         self.reserved = [0.0] * len(resources)
         self.spent = [0.0] * len(resources)
         self.accrued = [0.0] * len(resources)
@@ -95,10 +135,16 @@ class Ledger:
         if latest is None or stamp_ns <= latest:
             return 0.0
         elapsed_s = min((stamp_ns - latest) * 1e-9, self._gap_max_s)
+        start_s = self.mission_s
+        self.mission_s += elapsed_s
         for k, resource in enumerate(self._resources):
-            gain = resource.rate * elapsed_s
+            if resource.plan:
+                gain = resource.allowed(start_s, self.mission_s)
+            else:
+                gain = resource.rate * elapsed_s
             self.accrued[k] += gain
-            self.used[k] = max(self.reserved[k], self.used[k] - gain)
+            left = self.used[k] - gain
+            self.used[k] = left if left > self.reserved[k] else self.reserved[k]
         return elapsed_s
 
     def declare(self, resources: tuple[Resource, ...]) -> None:
@@ -125,4 +171,5 @@ class Ledger:
     @property
     def left(self) -> tuple[float, ...]:
         """Tokens left: burst - Q, per resource."""
-        return tuple(r.burst - used for r, used in zip(self._resources, self.used, strict=True))
+        columns = zip(self._resources, self.used, strict=True)
+        return tuple([resource.burst - used for resource, used in columns])

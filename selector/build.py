@@ -10,29 +10,41 @@ import sys
 from typing import NamedTuple
 
 from selector import __version__
+from selector.allowance import Allowance
+from selector.allowance import parse
+from selector.allowance import resource_of
 from selector.audit import digest
 from selector.audit import Header
 from selector.audit import ModelIdentity
 from selector.audit import SCHEMA_VERSION
 from selector.backends.onnx_model import OnnxModel
-from selector.budget import checked
 from selector.budget import Resource
 from selector.card import Card
 from selector.card import checked_file
 from selector.card import read_card
 from selector.config import Config
 from selector.config import flat
+from selector.config import public
 from selector.controller import Controller
 from selector.correlation_file import Correlation
 from selector.correlation_file import read_correlation
+from selector.cost import Cost
 from selector.decision import TierKind
 from selector.decision import TierSpec
+from selector.draw import key_of
 from selector.errors import ConfigError
 from selector.errors import MissingError
 from selector.evidence import EVIDENCE_NAMES
-from selector.gain import FittedGain
+from selector.evidence import SCENE_NAMES
+from selector.fitted_gain import FittedGain
+from selector.fitted_gain import NoFit
+from selector.fitted_gain import SLOWEST_ASSUMED
 from selector.learned_gain import LearnedGain
+from selector.purses import split
 from selector.settings import Settings
+from selector.stakes import NO_STAKES
+from selector.stakes import StakesTable
+from selector.stakes_file import read_stakes
 
 FAST, SLOW = 'fast', 'slow'
 
@@ -51,14 +63,14 @@ class Plan(NamedTuple):
         config: the parameters.
         folder: the models folder.
         cards: card of each tier's model, by tier.
-        correlation: the fitted correlation.
+        correlation: the fitted correlation, None where everything is learned online.
         settings: what the controller is made with.
     """
 
     config: Config
     folder: Path
     cards: Mapping[str, Card]
-    correlation: Correlation
+    correlation: Correlation | None
     settings: Settings
 
 
@@ -90,11 +102,9 @@ def plan(config: Config, latencies: Mapping[str, Latency] | None = None) -> Plan
         latencies: measured latency by tier; the card's figures where a tier is not named.
 
     Raises:
-        SelectorError: a card, the correlation or the budget is bad.
+        SelectorError: a card, the correlation, the budget or the table of stakes is bad.
     """
-    folder = (
-        Path(config.models.folder).expanduser() if config.models.folder else share() / 'models'
-    )
+    folder = models_folder(config)
     cards = {
         FAST: read_card(folder / config.models.fast),
         SLOW: read_card(folder / config.models.slow),
@@ -104,34 +114,113 @@ def plan(config: Config, latencies: Mapping[str, Latency] | None = None) -> Plan
             f'{cards[FAST].name} has {len(cards[FAST].labels)} labels and {cards[SLOW].name} '
             f'{len(cards[SLOW].labels)}, or in another order; a pair shares its labels'
         )
-    correlation = read_correlation(folder / config.models.correlation)
-    _check_pair(cards, correlation, config.models.correlation)
-    budget = tuple(checked(r) for r in resources(config))
-    spec = _tier(cards[SLOW], (latencies or {}).get(SLOW))
+    correlation = _correlation(config, folder, cards)
+    budget = checked_budget(config)
+    cost = tuple(call_cost(config, resource.name) for resource in budget)
     settings = Settings(
         fast=FAST,
-        tiers=(spec,),
+        tiers=(_tier(cards[SLOW], (latencies or {}).get(SLOW), cost),),
         resources=budget,
         value_clip=config.decision.value_clip,
         gap_max_s=config.budget.gap_max_s,
         shadow=config.decision.shadow,
+        audit_share=config.budget.audit_share,
+        safety_share=config.budget.safety_share,
+        reference=SLOW,
+        reuse_max_age_s=config.decision.reuse_max_age_s,
+        stakes=_stakes(config),
+        labels=tuple(cards[FAST].labels),
     )
-    return Plan(config, folder, cards, correlation, settings)
+    made = Plan(config, folder, cards, correlation, settings)
+    build_controller(made)  # refuses what does not fit together, before any model is loaded
+    return made
+
+
+def models_folder(config: Config) -> Path:
+    """Return the folder that holds the models and the correlation."""
+    named = config.models.folder
+    return Path(named).expanduser() if named else share() / 'models'
 
 
 def resources(config: Config) -> tuple[Resource, ...]:
-    """Return the budgeted resources that the parameters declare."""
-    calls = config.budget.slow_calls
-    return (
-        Resource(
-            name='slow_calls',
-            rate=calls.rate_hz,
-            burst=calls.burst,
-            price_ceiling=calls.price_ceiling,
-            exchange_rate=calls.exchange_rate,
-            cost_max=1.0,
-        ),
-    )
+    """Return the budgeted resources that the parameters declare, slow calls first.
+
+    Raises:
+        SelectorError: an allowance cannot be read or kept, or the card lacks the energy of a call.
+    """
+    budget = config.budget
+    made = []
+    for name, part in budget.parts().items():
+        cost = call_cost(config, name)
+        made.append(
+            resource_of(
+                _allowance(config, name, part.allowance),
+                burst=part.burst or None,
+                price_ceiling=part.price_ceiling or (1.0 / cost if cost > 0.0 else 1.0),
+                exchange_rate=part.exchange_rate,
+                cost_max=cost,
+                base_rate=budget.base_load_w if name == 'energy_j' else 0.0,
+                mission_s=budget.mission_s or None,
+            )
+        )
+    return tuple(made)
+
+
+def checked_budget(config: Config) -> tuple[Resource, ...]:
+    """Return the budgeted resources where each part of them covers an invocation.
+
+    Raises:
+        SelectorError: see `resources` and `purses.split`.
+    """
+    found = resources(config)
+    split(found, config.budget.audit_share, config.budget.safety_share)
+    return found
+
+
+def call_cost(config: Config, resource: str) -> float:
+    """Return what one call of the slow model uses of a resource, in its unit.
+
+    Raises:
+        SelectorError: energy is budgeted and the card does not state it.
+    """
+    if resource == 'slow_calls':
+        return 1.0
+    if resource != 'energy_j':
+        return 0.0  # the model on board costs no money and sends nothing
+    card = read_card(models_folder(config) / config.models.slow)
+    if card.energy_j.value is None:
+        raise ConfigError(
+            f'budget.energy.allowance needs energy_j in the card of {card.name}: state it, or '
+            f'leave the allowance empty',
+            model=card.name,
+        )
+    return card.energy_j.value
+
+
+def _allowance(config: Config, resource: str, text: str) -> Allowance:
+    if text:
+        return parse(text, resource, config.budget.battery_wh or None)
+    rate_hz = config.budget.slow_calls.rate_hz
+    return Allowance(resource, rate_hz, None, f'{rate_hz:g} calls/s')
+
+
+def _stakes(config: Config) -> StakesTable:
+    path = config.decision.stakes_file
+    return read_stakes(Path(path).expanduser()) if path else NO_STAKES
+
+
+def _correlation(config: Config, folder: Path, cards: Mapping[str, Card]) -> Correlation | None:
+    name = config.models.correlation
+    if name:
+        found = read_correlation(folder / name)
+        _check_pair(cards, found, name)
+        return found
+    if config.decision.gain_rule == 'seed':
+        raise ConfigError(
+            'decision.gain_rule = seed needs a fitted correlation; name one in '
+            'models.correlation, or use the rule `learned`'
+        )
+    return None
 
 
 def build_controller(made: Plan) -> Controller:
@@ -140,9 +229,19 @@ def build_controller(made: Plan) -> Controller:
     Raises:
         ConfigError: the budget's settings do not fit together.
     """
-    rule = made.config.decision.gain_rule
-    fitted = FittedGain(made.correlation.tables, rule)
-    return Controller(made.settings, LearnedGain(fitted) if rule == 'learned' else fitted)
+    decision, fit = made.config.decision, made.correlation
+    if fit is None:
+        cold = LearnedGain(NoFit(), decision.optimism, decision.learning_pairs)
+        return Controller(made.settings, cold)
+    fitted = FittedGain(fit.tables, decision.gain_rule, fit.reference)
+    if decision.gain_rule == 'learned':
+        return Controller(made.settings, LearnedGain(fitted, decision.optimism))
+    return Controller(made.settings, fitted)
+
+
+def audit_key(config: Config, mission_id: str) -> bytes:
+    """Return the key that the audits of a mission are drawn with."""
+    return key_of(config.audit.key, mission_id)
 
 
 def build_model(made: Plan, tier: str) -> OnnxModel:
@@ -158,7 +257,8 @@ def build_model(made: Plan, tier: str) -> OnnxModel:
 
 def header(made: Plan, mission_id: str, clock: str) -> Header:
     """Return the log header of a plan; `clock` is `ros` or `virtual`."""
-    values = flat(made.config)
+    values = flat(public(made.config))
+    fit = made.correlation
     return Header(
         schema_version=SCHEMA_VERSION,
         mission_id=mission_id,
@@ -169,10 +269,11 @@ def header(made: Plan, mission_id: str, clock: str) -> Header:
         config=values,
         config_digest=digest(values),
         models=tuple(ModelIdentity(t, c.name, c.sha256) for t, c in made.cards.items()),
-        correlation_digest=made.correlation.digest,
-        reference=made.correlation.reference,
-        evidence_names=EVIDENCE_NAMES,
-        labels=tuple(made.cards[FAST].labels),
+        correlation_digest=fit.digest if fit else '',
+        reference=fit.reference if fit else SLOWEST_ASSUMED,
+        evidence_names=(*EVIDENCE_NAMES, *SCENE_NAMES),
+        labels=made.settings.labels,
+        audit_key_digest=hashlib.sha256(audit_key(made.config, mission_id)).hexdigest(),
     )
 
 
@@ -189,7 +290,7 @@ def _check_pair(cards: Mapping[str, Card], correlation: Correlation, name: str) 
             )
 
 
-def _tier(card: Card, measured: Latency | None) -> TierSpec:
+def _tier(card: Card, measured: Latency | None, cost: Cost) -> TierSpec:
     p50_s, p99_s = card.latency_p50_s.value, card.latency_p99_s.value
     if measured is not None:
         p50_s, p99_s = measured
@@ -199,8 +300,8 @@ def _tier(card: Card, measured: Latency | None) -> TierSpec:
         name=SLOW,
         kind=TierKind.SLOW,
         model=card.name,
-        cost=(1.0,),
-        cost_cap=(1.0,),
+        cost=cost,
+        cost_cap=cost,
         latency_p50_s=p50_s,
         latency_p99_s=p99_s,
         energy_j=card.energy_j.value,

@@ -5,172 +5,133 @@ from __future__ import annotations
 from collections.abc import Iterator
 from collections.abc import Mapping
 from typing import Any
-from typing import get_args
-from typing import get_origin
 from typing import Literal
-from typing import NamedTuple
 
-from pydantic import BaseModel
-from pydantic import ConfigDict
-from pydantic import Field
 from pydantic import ValidationError
+from selector.budget_config import BudgetConfig
 from selector.errors import ConfigError
 from selector.errors import did_you_mean
+from selector.parameter import declared
+from selector.parameter import Group
+from selector.parameter import Parameter
+from selector.parameter import rows
 
 
-def _parameter(
-    default: object,
-    description: str,
-    unit: str = '',
-    *,
-    live: bool = False,
-    ge: float | None = None,
-    le: float | None = None,
-) -> Any:
-    """Return a pydantic field; `live` parameters may change while the node runs."""
-    extra: Any = {'unit': unit, 'live': live}
-    return Field(default, description=description, ge=ge, le=le, json_schema_extra=extra)
-
-
-class _Group(BaseModel):
-    model_config = ConfigDict(extra='forbid', frozen=True, strict=False, allow_inf_nan=False)
-
-
-class MissionConfig(_Group):
+class MissionConfig(Group):
     """Naming of the mission."""
 
-    name: str = _parameter(
+    name: str = declared(
         'mission', 'Name of the mission; part of the run folder and of every record.'
     )
 
 
-class ModelsConfig(_Group):
+class ModelsConfig(Group):
     """Which models play which tier."""
 
-    folder: str = _parameter(
-        '', 'Folder with one sub-folder a model; empty: the installed models.'
-    )
-    fast: str = _parameter('cifar10_fast', 'Name of the model that answers every frame.')
-    slow: str = _parameter('cifar10_slow', 'Name of the model that is invoked when it pays.')
-    correlation: str = _parameter(
+    folder: str = declared('', 'Folder with one sub-folder a model; empty: the installed models.')
+    fast: str = declared('cifar10_fast', 'Name of the model that answers every frame.')
+    slow: str = declared('cifar10_slow', 'Name of the model that is invoked when it pays.')
+    correlation: str = declared(
         'correlation_cifar10.json',
-        'Fitted correlation of the two models (selector fit), relative to the models folder.',
+        'Fitted correlation of the two models (selector fit), relative to the models folder; '
+        'empty: none yet, everything is learned online.',
     )
-    threads: int = _parameter(1, 'Threads of each model.', unit='threads', ge=1, le=64)
+    threads: int = declared(1, 'Threads of each model.', unit='threads', ge=1, le=64)
 
 
-class DecisionConfig(_Group):
+class DecisionConfig(Group):
     """The rule."""
 
-    gain_rule: Literal['calibrated', 'learned', 'seed'] = _parameter(
+    gain_rule: Literal['calibrated', 'learned', 'seed'] = declared(
         'calibrated',
         'How the gain is predicted: calibrated disagreement x khat, the same corrected online '
         'by what every call shows, or the second-order rule of the seed paper.',
     )
-    deadline_s: float = _parameter(
+    learning_pairs: int = declared(
+        500,
+        'Without a fitted correlation: slow answers to learn from before any is acted upon.',
+        'answers',
+        ge=0,
+        le=1_000_000,
+    )
+    optimism: float = declared(
+        0.1,
+        'Widths added to a learned disagreement, so that a tier is worth a look where little is '
+        'known.',
+        ge=0,
+        le=10,
+    )
+    reuse_max_age_s: float = declared(
+        0.0, 'Longest time that an answer is carried on; 0: never.', 's', ge=0, le=60
+    )
+    trust_tracks: bool = declared(
+        False,
+        'Track ids of a profile table are evidence; only where the robot has a tracker itself.',
+    )
+    stakes_file: str = declared(
+        '', 'Table of stakes and overrides (YAML, see stakes.example.yaml); empty: none.'
+    )
+    deadline_s: float = declared(
         0.08,
         'An answer goes out this long after the image stamp at the latest.',
         's',
         ge=0.001,
         le=60,
     )
-    max_skew_s: float = _parameter(
+    max_skew_s: float = declared(
         0.5,
         'When stamp and node clock differ by more, the deadline counts from receipt.',
         's',
         ge=0,
         le=3600,
     )
-    stake: float = _parameter(1.0, 'How much an error matters.', live=True, ge=0, le=1000)
-    value_clip: float = _parameter(
+    stake: float = declared(1.0, 'How much an error matters.', live=True, ge=0, le=1000)
+    value_clip: float = declared(
         1.0, 'Largest value V one answer may have.', 'accuracy', ge=0.001, le=1000
     )
-    shadow: bool = _parameter(False, 'Decide and record, but never invoke.', live=True)
+    shadow: bool = declared(False, 'Decide and record, but never invoke.', live=True)
 
 
-class SlowCallsConfig(_Group):
-    """Budget of slow calls."""
-
-    rate_hz: float = _parameter(
-        2.0,
-        'Slow calls that accrue per second of image stamps.',
-        'calls/s',
-        live=True,
-        ge=0,
-        le=1000,
-    )
-    burst: float = _parameter(
-        20.0,
-        'Most calls any window may use beyond rate x its length.',
-        'calls',
-        live=True,
-        ge=0,
-        le=1_000_000,
-    )
-    price_ceiling: float = _parameter(
-        1.0,
-        'Scarcity price above which nothing is bought (kappa).',
-        'accuracy/call',
-        live=True,
-        ge=0.000001,
-        le=1_000_000,
-    )
-    exchange_rate: float = _parameter(
-        0.05,
-        'What a call is worth even with a full budget (beta).',
-        'accuracy/call',
-        live=True,
-        ge=0,
-        le=1_000_000,
-    )
-
-
-class BudgetConfig(_Group):
-    """What may be spent."""
-
-    slow_calls: SlowCallsConfig = SlowCallsConfig()
-    gap_max_s: float = _parameter(
-        1.0, 'Longest gap between stamps that accrues.', 's', ge=0.001, le=86400
-    )
-
-
-class ImageConfig(_Group):
+class ImageConfig(Group):
     """How images are received."""
 
-    queue_depth: int = _parameter(
-        1, 'Images kept while one is processed.', 'images', ge=1, le=1000
-    )
-    reliability: Literal['reliable', 'best_effort'] = _parameter(
+    queue_depth: int = declared(1, 'Images kept while one is processed.', 'images', ge=1, le=1000)
+    reliability: Literal['reliable', 'best_effort'] = declared(
         'best_effort', 'Reliability of the image subscription; best_effort matches every camera.'
     )
 
 
-class PublishConfig(_Group):
+class PublishConfig(Group):
     """When answers go out."""
 
-    mode: Literal['final_only', 'provisional_then_final'] = _parameter(
+    mode: Literal['final_only', 'provisional_then_final'] = declared(
         'final_only', 'Whether the fast answer is published at once while slow runs.'
     )
 
 
-class ContextConfig(_Group):
+class ContextConfig(Group):
     """The declared context."""
 
-    max_age_s: float = _parameter(
+    max_age_s: float = declared(
         5.0, 'A context older than this counts as unknown.', 's', ge=0.001, le=86400
     )
 
 
-class AuditConfig(_Group):
+class AuditConfig(Group):
     """The audit log."""
 
-    folder: str = _parameter('runs', 'Folder that gets one run folder a mission.')
-    segment_records: int = _parameter(
+    folder: str = declared('runs', 'Folder that gets one run folder a mission.')
+    key: str = declared(
+        '',
+        'Secret text that the audits are drawn with, never logged; empty: the mission id, so that '
+        'anybody can tell which frames will be audited.',
+    )
+    segment_records: int = declared(
         100_000, 'Records in one file of the log.', 'records', ge=10, le=100_000_000
     )
 
 
-class Config(_Group):
+class Config(Group):
     """Every parameter of the selector."""
 
     mission: MissionConfig = MissionConfig()
@@ -183,52 +144,15 @@ class Config(_Group):
     audit: AuditConfig = AuditConfig()
 
 
-class Parameter(NamedTuple):
-    """One row of the table.
-
-    Attributes:
-        name: dotted name, e.g. `budget.slow_calls.rate_hz`.
-        type: bool, int, float or str.
-        default: its default.
-        low, high: allowed range of a number, None without one.
-        choices: allowed texts, empty when free.
-        unit: SI unit, or '' for none.
-        live: may change while the node runs.
-        description: one sentence.
-    """
-
-    name: str
-    type: type
-    default: bool | int | float | str
-    low: float | None
-    high: float | None
-    choices: tuple[str, ...]
-    unit: str
-    live: bool
-    description: str
-
-
-def parameters(group: type[BaseModel] = Config, prefix: str = '') -> Iterator[Parameter]:
+def parameters() -> Iterator[Parameter]:
     """Yield every parameter in the order of declaration."""
-    for name, field in group.model_fields.items():
-        kind: Any = field.annotation
-        if isinstance(kind, type) and issubclass(kind, BaseModel):
-            yield from parameters(kind, f'{prefix}{name}.')
-            continue
-        limits = {type(m).__name__: m for m in field.metadata}
-        extra: Any = field.json_schema_extra or {}
-        choices = get_args(kind) if get_origin(kind) is Literal else ()
-        yield Parameter(
-            name=prefix + name,
-            type=str if choices else kind,
-            default=field.default,
-            low=limits['Ge'].ge if 'Ge' in limits else None,
-            high=limits['Le'].le if 'Le' in limits else None,
-            choices=choices,
-            unit=extra.get('unit', ''),
-            live=extra.get('live', False),
-            description=field.description or '',
-        )
+    yield from rows(Config)
+
+
+def public(config: Config) -> Config:
+    """Return the configuration without what must not stand in a log: the audit key."""
+    audit = config.audit.model_copy(update={'key': ''})
+    return config.model_copy(update={'audit': audit})
 
 
 def flat(config: Config) -> dict[str, bool | int | float | str]:

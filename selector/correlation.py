@@ -19,7 +19,8 @@ class JointStatistics(NamedTuple):
     """Second-order statistics of the two losses, both in [0, 1].
 
     Attributes:
-        pairs: labelled pairs seen.
+        pairs: labelled pairs seen; where they are weighted, how many equally weighted ones say as
+            much (rounded down).
         mean_fast, mean_slow: mean losses.
         var_fast, var_slow: population variances.
         covariance: population covariance.
@@ -70,39 +71,53 @@ class JointStatistics(NamedTuple):
 
 
 class AccuracyCorrelation:
-    """Online joint statistics of fast and slow loss, one labelled pair at a time."""
+    """Online joint statistics of fast and slow loss, one labelled pair at a time.
+
+    Pairs are seen where slow was observed, which is no fair sample of the frames; a pair that was
+    observed with probability pi stands for 1 / pi frames.
+    """
 
     def __init__(self) -> None:
-        self._count = 0
+        self._weight = 0.0
+        self._squares = 0.0
         self._mean_fast = 0.0
         self._mean_slow = 0.0
         self._m2_fast = 0.0
         self._m2_slow = 0.0
         self._m2_both = 0.0
 
-    def update(self, loss_fast: float, loss_slow: float) -> None:
-        """Take in one labelled pair of losses.
+    def update(self, loss_fast: float, loss_slow: float, probability: float = 1.0) -> None:
+        """Take in one labelled pair of losses, observed with a probability in (0, 1].
 
         Raises:
-            InputError: a loss is not a number in [0, 1].
+            InputError: a loss is not a number in [0, 1], or the probability not in (0, 1].
         """
         for name, value in (('loss_fast', loss_fast), ('loss_slow', loss_slow)):
             if not 0.0 <= value <= 1.0:
                 raise InputError(f'{name} = {value}; a loss is in [0, 1]', value=value)
-        self._count += 1
+        if not 0.0 < probability <= 1.0:
+            raise InputError(
+                f'probability = {probability}; a pair that is observed has one in (0, 1]',
+                value=probability,
+            )
+        weight = 1.0 / probability
+        self._weight += weight
+        self._squares += weight * weight
+        share = weight / self._weight
         fast, slow = loss_fast - self._mean_fast, loss_slow - self._mean_slow
-        self._mean_fast += fast / self._count
-        self._mean_slow += slow / self._count
-        self._m2_fast += fast * (loss_fast - self._mean_fast)
-        self._m2_slow += slow * (loss_slow - self._mean_slow)
-        self._m2_both += fast * (loss_slow - self._mean_slow)
+        self._mean_fast += fast * share
+        self._mean_slow += slow * share
+        self._m2_fast += weight * fast * (loss_fast - self._mean_fast)
+        self._m2_slow += weight * slow * (loss_slow - self._mean_slow)
+        self._m2_both += weight * fast * (loss_slow - self._mean_slow)
 
     @property
     def statistics(self) -> JointStatistics:
         """The statistics so far (all zero before the first pair)."""
-        n = max(1, self._count)
+        n = self._weight or 1.0
+        pairs = self._weight * self._weight / self._squares if self._squares else 0.0
         return JointStatistics(
-            self._count,
+            int(pairs + 1e-9),
             self._mean_fast,
             self._mean_slow,
             self._m2_fast / n,

@@ -15,8 +15,8 @@ from selector.correlation import JointStatistics
 from selector.errors import ConfigError
 from selector.errors import SelectorError
 from selector.evidence import EVIDENCE_NAMES
-from selector.gain import ALL_CONTEXTS
-from selector.gain import ContextTables
+from selector.fitted_gain import ALL_CONTEXTS
+from selector.fitted_gain import ContextTables
 
 SCHEMA = 'model_selector/correlation/1'
 

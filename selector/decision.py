@@ -7,12 +7,33 @@ from dataclasses import dataclass
 from dataclasses import replace
 from enum import Enum
 import math
+from typing import NamedTuple
 
 from selector.budget import Resource
 from selector.cost import Cost
 from selector.errors import ConfigError
 from selector.gain import Gain
 from selector.price import Price
+
+REUSE = 'reuse'
+"""Name of the tier that carries an earlier answer on."""
+
+
+class Advice(str, Enum):
+    """What a declared rule asks of the robot where no invocation can help."""
+
+    NONE = ''
+    SLOW_DOWN = 'SLOW_DOWN'
+    STOP = 'STOP'
+
+
+class Purse(str, Enum):
+    """Which part of the budget an invocation draws on."""
+
+    NONE = ''
+    RULE = 'rule'
+    AUDIT = 'audit'
+    SAFETY = 'safety'
 
 
 class TierKind(str, Enum):
@@ -35,6 +56,11 @@ class Reason(str, Enum):
     BUDGET_EXHAUSTED = 'BUDGET_EXHAUSTED'
     DEADLINE_TOO_SHORT = 'DEADLINE_TOO_SHORT'
     TIER_BUSY = 'TIER_BUSY'
+    TIER_DENIED = 'TIER_DENIED'
+    REUSED = 'REUSED'
+    OVERRIDDEN = 'OVERRIDDEN'
+    AUDITED = 'AUDITED'
+    LEARNING = 'LEARNING'
     INPUT_UNDECODABLE = 'INPUT_UNDECODABLE'
     SHADOWED = 'SHADOWED'
     DEGRADED = 'DEGRADED'
@@ -46,7 +72,7 @@ class TierSpec:
 
     Attributes:
         name: unique name, e.g. `slow`.
-        kind: SLOW or CLOUD.
+        kind: SLOW, CLOUD or HUMAN.
         model: name of its model.
         cost: expected cost of one invocation, in the order of the resources.
         cost_cap: the most one invocation is charged until its outcome is known.
@@ -85,13 +111,43 @@ class Flip:
 NO_FLIP = Flip('', None, None)
 
 
-@dataclass(frozen=True, slots=True)
+class Base(NamedTuple):
+    """The answer that is committed when nothing is invoked.
+
+    Attributes:
+        name, kind: of its tier: the fast one, or the one that carries an earlier answer on.
+        gain: its expected gain over the fast answer, accuracy; 0 for the fast answer.
+    """
+
+    name: str
+    kind: TierKind
+    gain: float
+
+
+class Weights(NamedTuple):
+    """What a gain is multiplied with, and what it is measured from.
+
+    Attributes:
+        base: the answer without an invocation.
+        stake: w >= 0, how much an error matters now.
+        value_clip: V > 0, the largest value an answer may have.
+        reach: frames that a fresh answer serves, >= 1.
+    """
+
+    base: Base
+    stake: float
+    value_clip: float
+    reach: float = 1.0
+
+
+# Not frozen, though nothing changes one: that would cost several times as much to make.
+@dataclass(slots=True)
 class Candidate:
     """One tier as it enters a decision.
 
     Attributes:
         spec: the tier.
-        gain: predicted gain.
+        gain: predicted gain over the fast answer.
         p_arrive: P(the answer arrives before the deadline) in [0, 1].
         obstacle: why the tier cannot be invoked now, or None.
         flip: with an obstacle, what alone would have had the tier invoked.
@@ -106,7 +162,7 @@ class Candidate:
     freed_net: float = 0.0
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Tier:
     """One tier as it left a decision: everything an investigator needs to recompute its net.
 
@@ -114,9 +170,14 @@ class Tier:
         name, kind: of the tier.
         feasible: whether it could be invoked.
         reason: why it was chosen or lost.
-        gain, gain_width: predicted gain and half-width of its interval, accuracy.
+        gain: predicted gain over the base answer, accuracy (of the carried answer: over the fast
+            one).
+        gain_width: half-width of its interval, accuracy.
+        disagreement: dhat, P(its answer differs from the fast one).
+        khat: share of a disagreement by which it is better.
         p_arrive: P(arrives before the deadline).
-        value: min(V, stake * p_arrive * max(0, gain)), accuracy.
+        reach: frames that its answer serves.
+        value: min(V, stake * p_arrive * max(0, gain) * reach), accuracy.
         cost: expected cost per resource.
         price: exchange rate + scarcity price per resource, accuracy per unit.
         net: value - sum of price * cost, accuracy.
@@ -128,25 +189,33 @@ class Tier:
     reason: Reason
     gain: float
     gain_width: float
+    disagreement: float
+    khat: float
     p_arrive: float
+    reach: float
     value: float
     cost: Cost
     price: tuple[float, ...]
     net: float
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Decision:
     """The outcome of the rule.
 
     Attributes:
-        chosen: name of the tier to invoke, or of the fast tier.
+        chosen: name of the tier to invoke, or of the tier whose answer is committed at once.
         reason: why.
-        binding: the constraint that bound: '' or `budget`, `deadline`, `busy`, `price`.
-        margin: net of the chosen tier (fast: 0) minus that of the best alternative; negative where
+        binding: the constraint that bound: '' or `budget`, `deadline`, `busy`, `price`, `rule`.
+        margin: net of the chosen tier (base: 0) minus that of the best alternative; negative where
             an obstacle barred a tier that would have paid.
         flip: what would have changed it.
         tiers: every tier that could have been invoked, rejected ones too.
+        base: the answer without an invocation.
+        observe: tier that is invoked to learn from, off the frame's way; '' for none.
+        purse: what the invocation draws on.
+        rule: name of the declared rule that decided, '' for none.
+        advice: what that rule asks of the robot.
     """
 
     chosen: str
@@ -155,12 +224,18 @@ class Decision:
     margin: float
     flip: Flip
     tiers: tuple[Tier, ...]
+    base: Base
+    observe: str = ''
+    purse: Purse = Purse.NONE
+    rule: str = ''
+    advice: Advice = Advice.NONE
 
 
 _BINDING = {
     Reason.BUDGET_EXHAUSTED: 'budget',
     Reason.DEADLINE_TOO_SHORT: 'deadline',
     Reason.TIER_BUSY: 'busy',
+    Reason.TIER_DENIED: 'rule',
     Reason.GAIN_BELOW_PRICE: 'price',
 }
 
@@ -170,8 +245,10 @@ def checked_tier(spec: TierSpec, resources: tuple[Resource, ...]) -> TierSpec:
 
     Raises:
         ConfigError: not one cost per resource, or not 0 <= cost <= cost_cap <= cost_max, or not
-            0 <= latency_p50_s <= latency_p99_s.
+            0 <= latency_p50_s <= latency_p99_s, or its kind cannot be invoked.
     """
+    if spec.kind not in (TierKind.SLOW, TierKind.CLOUD, TierKind.HUMAN):
+        raise ConfigError(f'tier {spec.name}: kind {spec.kind.value} is not invoked by choice')
     if not len(spec.cost) == len(spec.cost_cap) == len(resources):
         raise ConfigError(f'tier {spec.name}: one cost per resource is needed')
     for resource, cost, cap in zip(resources, spec.cost, spec.cost_cap, strict=True):
@@ -188,52 +265,48 @@ def checked_tier(spec: TierSpec, resources: tuple[Resource, ...]) -> TierSpec:
     return spec
 
 
-def assess(candidate: Candidate, price: Price, stake: float, value_clip: float) -> Tier:
+def assess(candidate: Candidate, price: Price, weights: Weights) -> Tier:
     """Return a candidate with its value, price and net, in plain double arithmetic.
 
     net_k = min(V, value_k) - sum_r (beta_r + lambda_r) * c_{k,r}, summed in resource order.
     """
-    gain = candidate.gain
-    value = min(value_clip, stake * candidate.p_arrive * max(0.0, gain.mean))
+    spec, gain = candidate.spec, candidate.gain
+    over = gain.mean - weights.base.gain
+    worth = weights.stake * candidate.p_arrive * max(0.0, over) * weights.reach
+    value = min(weights.value_clip, worth)
     charge = 0.0
-    for unit_price, amount in zip(price.total, candidate.spec.cost, strict=True):
+    for unit_price, amount in zip(price.total, spec.cost, strict=True):
         charge += unit_price * amount
     net = value - charge
     lost = Reason.OTHER_TIER_BETTER if net > 0.0 else Reason.GAIN_BELOW_PRICE
-    spec = candidate.spec
     return Tier(
-        name=spec.name,
-        kind=spec.kind,
-        feasible=candidate.obstacle is None,
-        reason=candidate.obstacle or lost,
-        gain=gain.mean,
-        gain_width=gain.width,
-        p_arrive=candidate.p_arrive,
-        value=value,
-        cost=spec.cost,
-        price=price.total,
-        net=net,
+        spec.name,
+        spec.kind,
+        candidate.obstacle is None,
+        candidate.obstacle or lost,
+        over,
+        gain.width,
+        gain.disagreement,
+        gain.khat,
+        candidate.p_arrive,
+        weights.reach,
+        value,
+        spec.cost,
+        price.total,
+        net,
     )
 
 
-def decide(
-    candidates: Sequence[Candidate],
-    price: Price,
-    fast_name: str,
-    stake: float,
-    value_clip: float,
-) -> Decision:
-    """Return the decision: the feasible tier with the largest positive net, else fast.
+def decide(candidates: Sequence[Candidate], price: Price, weights: Weights) -> Decision:
+    """Return the decision: the feasible tier with the largest positive net, else the base answer.
 
     Args:
         candidates: the tiers that could be invoked, in any order; ties go to the smaller name.
         price: what each resource costs now.
-        fast_name: name of the tier that has already answered (its cost is sunk).
-        stake: w >= 0, how much an error matters now.
-        value_clip: V > 0, the largest value a gain may have.
+        weights: what a gain is worth.
     """
     ordered = sorted(candidates, key=lambda c: c.spec.name)
-    tiers = [assess(c, price, stake, value_clip) for c in ordered]
+    tiers = [assess(c, price, weights) for c in ordered]
     feasible = [t for t in tiers if t.feasible]
     best = max(feasible, key=lambda t: t.net, default=None)
     if best is None or best.net <= 0.0:
@@ -243,56 +316,62 @@ def decide(
             default=None,
         )
         if barred is not None and barred[0].freed_net > 0.0:
-            return _barred(*barred, fast_name, tuple(tiers))
-        return _keep_fast(tiers, best, fast_name, stake, value_clip)
+            return _barred(*barred, weights.base, tuple(tiers))
+        return _keep_base(tiers, best, weights)
     others = max((t.net for t in feasible if t is not best), default=0.0)
     margin = best.net - max(0.0, others)
     return Decision(
-        chosen=best.name,
-        reason=Reason.GAIN_ABOVE_PRICE,
-        binding='',
-        margin=margin,
-        flip=_gain_flip(best, best.net - margin, stake, value_clip),
-        tiers=tuple(replace(t, reason=Reason.GAIN_ABOVE_PRICE) if t is best else t for t in tiers),
+        best.name,
+        Reason.GAIN_ABOVE_PRICE,
+        '',
+        margin,
+        _gain_flip(best, best.net - margin, weights),
+        tuple(replace(t, reason=Reason.GAIN_ABOVE_PRICE) if t is best else t for t in tiers),
+        weights.base,
+        purse=Purse.RULE,
     )
 
 
-def _barred(candidate: Candidate, tier: Tier, fast_name: str, tiers: tuple[Tier, ...]) -> Decision:
-    """Return the decision to keep fast because a tier that would have paid met an obstacle."""
+def _barred(candidate: Candidate, tier: Tier, base: Base, tiers: tuple[Tier, ...]) -> Decision:
+    """Return the decision to keep the base because a tier that would have paid was barred."""
     return Decision(
-        chosen=fast_name,
-        reason=tier.reason,
-        binding=_BINDING.get(tier.reason, ''),
-        margin=0.0 - tier.net,
-        flip=candidate.flip,
-        tiers=tiers,
+        base.name,
+        tier.reason,
+        _BINDING.get(tier.reason, ''),
+        0.0 - tier.net,
+        candidate.flip,
+        tiers,
+        base,
     )
 
 
-def _keep_fast(
-    tiers: list[Tier], best: Tier | None, fast_name: str, stake: float, value_clip: float
-) -> Decision:
-    """Return the decision to keep fast because no tier would have paid."""
+def _keep_base(tiers: list[Tier], best: Tier | None, weights: Weights) -> Decision:
+    """Return the decision to keep the base answer because no tier would have paid."""
+    base = weights.base
+    reused = base.kind is TierKind.REUSE
     nearest = best or max(tiers, key=lambda t: t.net, default=None)
     if nearest is None:
-        return Decision(fast_name, Reason.FAST_KEPT, '', 0.0, NO_FLIP, tuple(tiers))
+        reason = Reason.REUSED if reused else Reason.FAST_KEPT
+        return Decision(base.name, reason, '', 0.0, NO_FLIP, tuple(tiers), base)
     return Decision(
-        chosen=fast_name,
-        reason=Reason.GAIN_BELOW_PRICE,
-        binding='price',
-        margin=0.0 - nearest.net,
-        flip=_gain_flip(nearest, 0.0, stake, value_clip) if nearest.feasible else NO_FLIP,
-        tiers=tuple(tiers),
+        base.name,
+        Reason.REUSED if reused else Reason.GAIN_BELOW_PRICE,
+        'price',
+        0.0 - nearest.net,
+        _gain_flip(nearest, 0.0, weights) if nearest.feasible else NO_FLIP,
+        tuple(tiers),
+        base,
     )
 
 
-def _gain_flip(tier: Tier, net: float, stake: float, value_clip: float) -> Flip:
+def _gain_flip(tier: Tier, net: float, weights: Weights) -> Flip:
     """Return the gain at which `tier` would have had exactly `net`.
 
-    None when it is not paid for now, and no gain below 1 with a value below the clip would be.
+    None when it is not paid for now, and no gain over fast below 1 with a value below the clip
+    would be.
     """
-    weight = stake * tier.p_arrive
+    weight = weights.stake * tier.p_arrive * weights.reach
     worth = tier.value - tier.net + net
     needed = worth / weight if weight > 0.0 else math.inf
-    reachable = tier.net > 0.0 or (needed < 1.0 and worth < value_clip)
+    reachable = tier.net > 0.0 or (needed + weights.base.gain < 1.0 and worth < weights.value_clip)
     return Flip(f'gain({tier.name})', tier.gain, needed if reachable else None)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
-from selector.arrival import p_arrive
-from selector.arrival import remaining_for
 from selector.budget import Resource
 from selector.decision import assess
 from selector.decision import Candidate
@@ -13,75 +13,103 @@ from selector.decision import Flip
 from selector.decision import NO_FLIP
 from selector.decision import Reason
 from selector.decision import Tier
+from selector.decision import TierKind
 from selector.decision import TierSpec
+from selector.decision import Weights
 from selector.gain import Gain
 from selector.justification import Offer
+from selector.latency import Latency
 from selector.price import Price
 from selector.settings import Settings
 
 
-class Purse(NamedTuple):
-    """What there is to spend at the moment of a decision.
+class Means(NamedTuple):
+    """What there is to invoke a tier with at the moment of a decision.
 
     Attributes:
         resources: the budgeted resources.
         used: Q of each.
         price: of each.
+        arrive_min: least P(arrival) at which a tier is feasible.
+        deny_cloud: name of the declared rule that denies the cloud, '' for none.
     """
 
     resources: tuple[Resource, ...]
-    used: tuple[float, ...]
+    used: Sequence[float]
     price: Price
+    arrive_min: float
+    deny_cloud: str = ''
 
 
-def candidate(
-    spec: TierSpec, gain: Gain, offer: Offer, purse: Purse, settings: Settings
-) -> Candidate:
+def over_fast(spec: TierSpec, settings: Settings) -> TierSpec:
+    """Return a tier with its cost over that of the run of the fast model that it saves."""
+    if not settings.fast_cost:
+        return spec
+    pairs = zip(spec.cost, settings.fast_cost, strict=True)
+    return replace(spec, cost=tuple(max(0.0, cost - saved) for cost, saved in pairs))
+
+
+class Proposal(NamedTuple):
+    """A tier, what it is predicted to gain, and how long it takes."""
+
+    spec: TierSpec
+    gain: Gain
+    latency: Latency
+
+
+def candidate(proposal: Proposal, offer: Offer, means: Means, weights: Weights) -> Candidate:
     """Return a tier as it enters the decision, with its first obstacle where it has one.
 
     The first obstacle is the one that nothing can mend: an undecodable image, then a busy model,
-    then the deadline, then the budget.
+    then a declared rule, then the deadline, then the budget.
     """
-    arrive = p_arrive(offer.remaining_s, spec.latency_p50_s, spec.latency_p99_s)
-    late = arrive < settings.arrive_min
-    short = [k for k, cap in enumerate(spec.cost_cap) if purse.price.exhausted[k] and cap > 0.0]
+    spec, gain, latency = proposal
+    arrive = latency.p_arrive(offer.remaining_s)
+    late = arrive < means.arrive_min
+    denied = bool(means.deny_cloud) and spec.kind is TierKind.CLOUD
+    short = [k for k, cap in enumerate(spec.cost_cap) if means.price.exhausted[k] and cap > 0.0]
+    if not (late or denied or short or offer.busy) and offer.decodable:
+        return Candidate(spec, gain, arrive)
     obstacles = [Reason.INPUT_UNDECODABLE] * (not offer.decodable)
     obstacles += [Reason.TIER_BUSY] * (spec.name in offer.busy)
+    obstacles += [Reason.TIER_DENIED] * denied
     obstacles += [Reason.DEADLINE_TOO_SHORT] * late + [Reason.BUDGET_EXHAUSTED] * len(short)
     if not obstacles:
         return Candidate(spec, gain, arrive)
-    total = [
-        resource.exchange_rate if k in short else purse.price.total[k]
-        for k, resource in enumerate(purse.resources)
-    ]
+    total = tuple(
+        resource.exchange_rate if k in short else means.price.total[k]
+        for k, resource in enumerate(means.resources)
+    )
     freed = assess(
         Candidate(spec, gain, 1.0 if late else arrive),
-        purse.price._replace(total=tuple(total)),
-        offer.stake,
-        settings.value_clip,
+        means.price._replace(total=total),
+        weights,
     )
     flip = NO_FLIP
     if len(obstacles) == 1 and freed.net > 0.0:
         if late:
-            flip = _more_time(spec, offer, freed, settings.arrive_min)
+            flip = _more_time(latency, offer, freed, means.arrive_min, weights)
         elif short:
-            flip = _more_budget(spec, purse, freed, short[0])
+            flip = _more_budget(spec, means, freed, short[0])
     return Candidate(spec, gain, arrive, obstacles[0], flip, freed.net)
 
 
-def _more_time(spec: TierSpec, offer: Offer, freed: Tier, arrive_min: float) -> Flip:
+def _more_time(
+    latency: Latency, offer: Offer, freed: Tier, arrive_min: float, weights: Weights
+) -> Flip:
     """Return how much time alone would have had a tier invoked that would pay."""
-    paying = (freed.value - freed.net) / (offer.stake * freed.gain)
-    needed_s = remaining_for(max(arrive_min, paying), spec.latency_p50_s, spec.latency_p99_s)
-    return Flip('remaining_s', offer.remaining_s, needed_s)
+    paying = (freed.value - freed.net) / (weights.stake * freed.gain * weights.reach)
+    return Flip(
+        'remaining_s', offer.remaining_s, latency.remaining_for(max(arrive_min, min(1.0, paying)))
+    )
 
 
-def _more_budget(spec: TierSpec, purse: Purse, freed: Tier, which: int) -> Flip:
+def _more_budget(spec: TierSpec, means: Means, freed: Tier, which: int) -> Flip:
     """Return how many tokens of one resource would have had a tier invoked that would pay."""
-    resource = purse.resources[which]
+    resource = means.resources[which]
     if resource.disabled:
         return NO_FLIP
-    tokens = resource.burst - purse.used[which]
+    tokens = resource.burst - means.used[which]
     slope = resource.step * spec.cost[which]  # how much the net grows with a token
     paying = resource.burst - freed.net / slope if slope > 0.0 else 0.0
     return Flip(f'tokens({resource.name})', tokens, max(resource.cost_max, paying))

@@ -2,138 +2,132 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import NamedTuple
 from typing import Protocol
 
-from selector.calibration import Table
-from selector.correlation import JointStatistics
 from selector.evidence import Evidence
+from selector.evidence import Scene
+from selector.evidence import UNSEEN
+
+
+class View(NamedTuple):
+    """What a predictor may look at: one frame as the fast model and the camera show it.
+
+    Attributes:
+        evidence: of the fast answer, None where there is no fast answer.
+        scene: of the image.
+        context: declared context, '' when unknown.
+        pending: no model has run on the frame yet; there is no evidence then.
+        carried: name of the tier whose earlier answer is carried on, '' where there is none.
+    """
+
+    evidence: Evidence | None
+    scene: Scene = UNSEEN
+    context: str = ''
+    carried: str = ''
+    pending: bool = False
 
 
 class Gain(NamedTuple):
     """Expected loss of the fast answer minus expected loss of the slower tier's answer.
 
     Attributes:
-        mean: in [-1, 1].
+        mean: in [-1, 1]; disagreement * khat where it is predicted that way.
         width: half-width of its 95 % interval, >= 0.
+        disagreement: dhat, P(the tier's answer differs from the fast one) in [0, 1], optimism
+            included.
+        khat: share of a disagreement by which the tier is better, in [-1, 1].
     """
 
     mean: float
     width: float
+    disagreement: float = 0.0
+    khat: float = 1.0
 
 
-class FastAssessment(NamedTuple):
-    """What is known about the fast answer before anything is invoked.
+class Forecast(NamedTuple):
+    """What is predicted about one frame before anything is invoked.
 
     Attributes:
-        loss: calibrated P(fast wrong) in [0, 1]; 1 when there is no fast answer.
-        support: labelled calibration pairs behind the tables used.
-        tables: name of the context whose tables were used.
+        fast_loss: P(fast wrong) in [0, 1]; 1 when there is no fast answer.
+        gains: one per tier, in the order they were asked for.
+        stale: P(the carried answer is no longer right, given that it was) in [0, 1]; 1 where
+            nothing is carried.
+        reuse_gain: expected gain of the carried answer over the fast one, in [-1, 1]; -1 where
+            nothing is carried.
+        reach: frames that a fresh answer serves, this one included, >= 1.
+        support: pairs behind the prediction: labelled ones of the fit, and observed ones.
+        missing: observed answers still missing before it may be acted upon.
+        tables: name of the context whose tables or learner were used.
         out_of_support: the evidence lies outside the range seen at fitting.
+        reference: what counts as right: `LABEL` or `SLOWEST_ASSUMED`.
     """
 
-    loss: float
-    support: int
-    tables: str
-    out_of_support: bool
+    fast_loss: float
+    gains: tuple[Gain, ...]
+    stale: float = 1.0
+    reuse_gain: float = -1.0
+    reach: float = 1.0
+    support: int = 0
+    missing: int = 0
+    tables: str = 'all'
+    out_of_support: bool = False
+    reference: str = 'LABEL'
+
+
+class Observation(NamedTuple):
+    """A slower tier's answer on a frame, as a predictor learns from it.
+
+    Attributes:
+        tier: whose answer it is.
+        view: the frame as it was when it was decided about.
+        disagreement: distance of the answer from the fast one in [0, 1], None without a fast one.
+        stale: distance of the answer from the one that was carried in [0, 1], None without one.
+        probability: pi, the probability with which this frame was observed, in (0, 1].
+    """
+
+    tier: str
+    view: View
+    disagreement: float | None
+    stale: float | None
+    probability: float = 1.0
+
+
+class Truth(NamedTuple):
+    """What a label says about a frame.
+
+    Attributes:
+        view: the frame as it was when it was decided about.
+        fast_loss: loss of the fast answer against the label in [0, 1], None without one.
+        tier: the slower tier that was observed on this frame, '' for none.
+        tier_loss: loss of its answer against the label, None without one.
+        disagreement: distance of the two answers in [0, 1], None where one is missing.
+        probability: pi, the probability with which both answers were observed, in (0, 1].
+    """
+
+    view: View
+    fast_loss: float | None
+    tier: str = ''
+    tier_loss: float | None = None
+    disagreement: float | None = None
+    probability: float = 1.0
 
 
 class GainPredictor(Protocol):
-    """Predicts losses and gains; its results enter the decision as recorded values."""
+    """The policy contract: predicts losses and gains, and learns.
 
-    def assess(self, evidence: Evidence | None, context: str) -> FastAssessment:
-        """Return what is known about the fast answer; `evidence` None when there is none."""
-
-    def gain(self, tier: str, evidence: Evidence | None, context: str) -> Gain:
-        """Return the predicted gain of invoking `tier`."""
-
-    def answer_loss(self, tier: str, evidence: Evidence, context: str) -> float:
-        """Return the calibrated P(wrong) of the answer that `tier` gave."""
-
-    def learn(self, tier: str, evidence: Evidence, context: str, disagreement: float) -> None:
-        """Take in how far `tier`'s answer was from the fast one, in [0, 1]."""
-
-
-class ContextTables(NamedTuple):
-    """What was fitted for one fast/slow pair in one context.
-
-    Attributes:
-        statistics: joint statistics of the labelled losses.
-        fast_error: evidence -> P(fast wrong).
-        disagreement: evidence -> P(fast and slow disagree), dhat.
-        khat: E[L_fast - L_slow] / E[disagreement] in [-1, 1].
-        khat_width: half-width of its 95 % interval.
-        disagreeing: labelled pairs that disagree, the count behind khat.
-        slow_error: evidence of the slow answer -> P(slow wrong).
-        low, high: range of each piece of evidence seen at fitting, (F,) each.
+    Whatever it returns enters the decision, and the log, as a recorded value. It reads no clock
+    and draws no random number: the same calls in the same order give the same results.
     """
 
-    statistics: JointStatistics
-    fast_error: Table
-    disagreement: Table
-    khat: float
-    khat_width: float
-    disagreeing: int
-    slow_error: Table
-    low: tuple[float, ...]
-    high: tuple[float, ...]
+    def forecast(self, view: View, tiers: tuple[str, ...]) -> Forecast:
+        """Return what is predicted about a frame; one gain for each of `tiers`."""
 
+    def losses(self, tier: str, view: View, answer: Evidence) -> tuple[float, float]:
+        """Return (P(fast wrong), P(answer wrong)), now that `tier` has given another answer."""
 
-ALL_CONTEXTS = 'all'
-"""Name of the tables fitted on all contexts together; used where the context is unknown."""
+    def observe(self, seen: Observation) -> None:
+        """Learn from a slower tier's answer, on time or late."""
 
-
-class FittedGain:
-    """Gain from tables fitted offline.
-
-    With `rule='calibrated'` the gain is dhat(evidence) * khat(context); with `rule='seed'` it is
-    the seed paper's second-order rule, L_fast - E[L_slow | L_fast] (arXiv 2108.01235), with the
-    calibrated P(fast wrong) as the estimate of L_fast.
-    """
-
-    def __init__(self, tables: Mapping[str, Mapping[str, ContextTables]], rule: str) -> None:
-        """Take `tables` by tier and context; each tier has tables for `ALL_CONTEXTS`."""
-        self._tables = tables
-        self._first = tables[min(tables)]  # by name, so that the order of tiers means nothing
-        self._seed = rule == 'seed'
-
-    def assess(self, evidence: Evidence | None, context: str) -> FastAssessment:
-        """See `GainPredictor.assess`."""
-        name = context if context in self._first else ALL_CONTEXTS
-        tables = self._first[name]
-        support = tables.statistics.pairs
-        if evidence is None:
-            return FastAssessment(1.0, support, name, False)
-        inside = all(
-            low <= value <= high
-            for low, value, high in zip(tables.low, evidence, tables.high, strict=True)
-        )
-        return FastAssessment(tables.fast_error.value(evidence)[0], support, name, not inside)
-
-    def gain(self, tier: str, evidence: Evidence | None, context: str) -> Gain:
-        """See `GainPredictor.gain`."""
-        tables = self.tables(tier, context)
-        if evidence is None:
-            return Gain(1.0 - tables.statistics.mean_slow, 0.0)
-        if self._seed:
-            loss, width = tables.fast_error.value(evidence)
-            mean = loss - tables.statistics.conditional_mean(loss)
-            return Gain(mean, width * abs(1.0 - tables.statistics.slope))
-        dhat, width = tables.disagreement.value(evidence)
-        return Gain(dhat * tables.khat, width * abs(tables.khat) + dhat * tables.khat_width)
-
-    def answer_loss(self, tier: str, evidence: Evidence, context: str) -> float:
-        """See `GainPredictor.answer_loss`."""
-        return self.tables(tier, context).slow_error.value(evidence)[0]
-
-    def learn(self, tier: str, evidence: Evidence, context: str, disagreement: float) -> None:
-        """Nothing: what was fitted offline stays."""
-
-    def tables(self, tier: str, context: str) -> ContextTables:
-        """Return the tables that serve a tier in a context."""
-        return self._tables[tier][self.tables_name(tier, context)]
-
-    def tables_name(self, tier: str, context: str) -> str:
-        """Return `context` where it has tables of its own, else `ALL_CONTEXTS`."""
-        return context if context in self._tables[tier] else ALL_CONTEXTS
+    def label(self, truth: Truth) -> None:
+        """Learn from a label."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+import math
 from pathlib import Path
 from typing import NamedTuple
 from typing import TypeVar
@@ -15,12 +16,17 @@ from selector.audit import Head
 from selector.audit import Header
 from selector.audit import Record
 from selector.audit import records
+from selector.audit import SCHEMA_VERSION
 from selector.audit import segments
 from selector.controller import Controller
+from selector.decision import Tier
 from selector.errors import SelectorError
 from selector.evidence import Evidence
-from selector.gain import FastAssessment
+from selector.gain import Forecast
 from selector.gain import Gain
+from selector.gain import Observation
+from selector.gain import Truth
+from selector.gain import View
 from selector.justification import Justification
 from selector.outcome import OutcomeRecord
 from selector.settings import Change
@@ -57,29 +63,49 @@ class _RecordedGain:
         self.decision: Justification | None = None
         self.outcome: OutcomeRecord | None = None
 
-    def assess(self, _evidence: Evidence | None, _context: str) -> FastAssessment:
-        """Return the recorded assessment."""
+    def forecast(self, _view: View, tiers: tuple[str, ...]) -> Forecast:
+        """Return the recorded forecast."""
         record = _present(self.decision)
-        return FastAssessment(
-            record.fast_loss, record.support, record.tables, record.out_of_support
+        weighed = {tier.name: tier for tier in record.decision.tiers}
+        if missing := [tier for tier in tiers if tier not in weighed]:
+            raise SelectorError(f'the record has no tier {missing[0]!r}')
+        base = record.decision.base.gain
+        return Forecast(
+            record.fast_loss,
+            tuple(_gain(weighed[tier], base) for tier in tiers),
+            record.stale,
+            record.reuse_gain,
+            record.reach,
+            record.support,
+            record.missing,
+            record.tables,
+            record.out_of_support,
+            record.reference,
         )
 
-    def gain(self, tier: str, _evidence: Evidence | None, _context: str) -> Gain:
-        """Return the recorded gain of `tier`."""
-        for candidate in _present(self.decision).decision.tiers:
-            if candidate.name == tier:
-                return Gain(candidate.gain, candidate.gain_width)
-        raise SelectorError(f'the record has no tier {tier!r}')
-
-    def answer_loss(self, _tier: str, _evidence: Evidence, _context: str) -> float:
-        """Return the recorded loss of the tier's answer."""
-        loss = _present(self.outcome).tier_loss
-        if loss is None:
+    def losses(self, _tier: str, _view: View, _answer: Evidence) -> tuple[float, float]:
+        """Return the recorded losses of the two answers."""
+        record = _present(self.outcome)
+        if record.tier_loss is None:
             raise SelectorError('the record has no tier_loss')
-        return loss
+        return record.fast_loss, record.tier_loss
 
-    def learn(self, _tier: str, _evidence: Evidence, _context: str, _disagreement: float) -> None:
+    def observe(self, _seen: Observation) -> None:
         """Nothing: what was learned shows in the recorded predictions."""
+
+    def label(self, _truth: Truth) -> None:
+        """Nothing: see `observe`."""
+
+
+def _gain(tier: Tier, base: float) -> Gain:
+    """Return the gain over the fast answer of a tier whose record says it over the base answer.
+
+    What the subtraction rounded away is found again one step beside the sum, if not in it.
+    """
+    total = tier.gain + base
+    near = (total, math.nextafter(total, math.inf), math.nextafter(total, -math.inf))
+    mean = next((m for m in near if m - base == tier.gain), total)
+    return Gain(mean, tier.gain_width, tier.disagreement, tier.khat)
 
 
 class Redecision:
@@ -146,6 +172,10 @@ def _begun(first: Record) -> Redecision | Flaw:
     where = f'record {first.n}'
     if not isinstance(first.body, Header) or first.body.segment != 0:
         return Flaw(first.n, where, 'the log does not begin with the header of segment 0')
+    if first.body.schema_version != SCHEMA_VERSION:
+        found = first.body.schema_version
+        text = f'{where} is of schema {found}; this version takes {SCHEMA_VERSION} again'
+        return Flaw(first.n, where, text)
     try:
         return Redecision(first.body)
     except Exception as err:  # a forged header may hold anything

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Any
 from typing import NamedTuple
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 from selector.errors import InputError
+from selector.scene import CELLS
+from selector.scene import Look
+
+_LOOK = ('sharpness', 'exposure', 'thumbnail')
+_Number = TypeVar('_Number', np.float64, np.float32)
 
 
 class ProfileTable(NamedTuple):
@@ -23,6 +30,9 @@ class ProfileTable(NamedTuple):
         fast_scores, slow_scores: (N, C) class probabilities; a row of NaN where a model failed.
         digest: (N,) digests of the frames, '' when unknown.
         fault: (N,) why a frame could not be decoded, '' where it could.
+        sharpness, exposure: (N,) float64 of the image, see `scene.Look`; NaN without an image.
+        thumbnail: (N, CELLS, CELLS) float32 of the image, 0 to 255; this and the two before are
+            there together, or None.
     """
 
     stamp_ns: NDArray[np.int64]
@@ -33,6 +43,17 @@ class ProfileTable(NamedTuple):
     slow_scores: NDArray[np.float64]
     digest: tuple[str, ...]
     fault: tuple[str, ...]
+    sharpness: NDArray[np.float64] | None = None
+    exposure: NDArray[np.float64] | None = None
+    thumbnail: NDArray[np.float32] | None = None
+
+    def look(self, k: int) -> Look | None:
+        """Return the look of row `k`, None where the table has none."""
+        if self.thumbnail is None or self.sharpness is None or self.exposure is None:
+            return None
+        sharpness, exposure = float(self.sharpness[k]), float(self.exposure[k])
+        known = not math.isnan(sharpness)
+        return Look(self.thumbnail[k], sharpness, exposure) if known else None
 
     def __repr__(self) -> str:
         """Return the sizes, not the values."""
@@ -54,7 +75,9 @@ def read_table(path: Path) -> ProfileTable:
     except Exception as err:  # numpy, zipfile and zlib raise many kinds on damaged input
         text = ' '.join(str(err).split())
         raise InputError(f'{path} is no profile table (.npz): {text}') from err
-    missing = [n for n in ('stamp_ns', 'fast_scores', 'slow_scores') if n not in columns]
+    seen = [name for name in _LOOK if name in columns]
+    needed = ('stamp_ns', 'fast_scores', 'slow_scores', *(_LOOK if seen else ()))
+    missing = [name for name in needed if name not in columns]
     if missing:
         raise InputError(
             f'{path} lacks {", ".join(missing)}; it has {", ".join(sorted(columns)) or "nothing"}'
@@ -79,11 +102,19 @@ def _table(columns: dict[str, NDArray[Any]]) -> ProfileTable:
         slow_scores=columns['slow_scores'].astype(np.float64),
         digest=tuple(empty.tolist()),
         fault=tuple(empty.tolist()),
+        sharpness=_column(columns, 'sharpness', np.float64),
+        exposure=_column(columns, 'exposure', np.float64),
+        thumbnail=_column(columns, 'thumbnail', np.float32),
     )
 
 
+def _column(columns: dict[str, NDArray[Any]], name: str, kind: type[_Number]) -> Any:
+    return columns[name].astype(kind) if name in columns else None
+
+
 def _checked(table: ProfileTable, path: Path) -> ProfileTable:
-    lengths = {name: len(getattr(table, name)) for name in table._fields}
+    present = {n: column for n, column in table._asdict().items() if column is not None}
+    lengths = {name: len(column) for name, column in present.items()}
     if len(set(lengths.values())) != 1 or not lengths['stamp_ns']:
         raise InputError(f'{path}: columns differ in length or are empty: {lengths}')
     shapes = (table.fast_scores.shape, table.slow_scores.shape)
@@ -98,4 +129,20 @@ def _checked(table: ProfileTable, path: Path) -> ProfileTable:
         known = scores[~np.isnan(scores).all(axis=1)]
         if not ((known >= 0.0) & (known <= 1.0)).all():
             raise InputError(f'{path}: {name} has values outside [0, 1] or partly NaN rows')
+    if table.thumbnail is not None:
+        _check_looks(table, path)
     return table
+
+
+def _check_looks(table: ProfileTable, path: Path) -> None:
+    assert table.thumbnail is not None
+    assert table.sharpness is not None
+    if table.thumbnail.shape[1:] != (CELLS, CELLS):
+        raise InputError(
+            f'{path}: thumbnail {table.thumbnail.shape} must be (N, {CELLS}, {CELLS})'
+        )
+    known = ~np.isnan(table.sharpness)
+    for name, most in (('sharpness', 1.0), ('exposure', 1.0), ('thumbnail', 255.0)):
+        values = getattr(table, name)[known]
+        if not ((values >= 0.0) & (values <= most)).all():
+            raise InputError(f'{path}: {name} has values outside [0, {most:g}]')

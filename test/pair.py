@@ -51,8 +51,22 @@ def table(count: int, seed: int = 1, **columns: Any) -> ProfileTable:
     return made._replace(**columns)
 
 
+def seen(made: ProfileTable) -> ProfileTable:
+    """Return a table with looks: the frames of one track look nearly the same."""
+    draw = np.random.default_rng(5)
+    blocks = np.random.default_rng(6).uniform(40.0, 215.0, (int(made.track.max()) + 1, 12, 12))
+    noise = draw.normal(0.0, 3.0, (len(made.track), 12, 12))
+    return made._replace(
+        sharpness=draw.random(len(made.track)),
+        exposure=draw.random(len(made.track)),
+        thumbnail=np.asarray(blocks[made.track] + noise, np.float32),
+    )
+
+
 def write_table(path: Path, made: ProfileTable) -> Path:
     """Write a table as `.npz`; return its path."""
+    names = ('sharpness', 'exposure', 'thumbnail')
+    looks = {n: getattr(made, n) for n in names if getattr(made, n) is not None}
     np.savez(
         path,
         stamp_ns=made.stamp_ns,
@@ -61,6 +75,7 @@ def write_table(path: Path, made: ProfileTable) -> Path:
         label=made.label,
         fast_scores=made.fast_scores,
         slow_scores=made.slow_scores,
+        **looks,
     )
     return path
 

@@ -11,8 +11,11 @@ from selector.controller import Controller
 from selector.decision import TierKind
 from selector.decision import TierSpec
 from selector.evidence import Evidence
-from selector.gain import FastAssessment
+from selector.gain import Forecast
 from selector.gain import Gain
+from selector.gain import Observation
+from selector.gain import Truth
+from selector.gain import View
 from selector.justification import Offer
 from selector.outcome import Outcome
 from selector.outcome import OutcomeKind
@@ -40,24 +43,37 @@ class ScriptedGain:
         self.fast_loss = 0.5
         self.blind_loss = 1.0
         self.tier_loss = 0.1
-        self.learned: list[tuple[str, Evidence, str, float]] = []
+        self.reuse_gain = -1.0
+        self.reach = 1.0
+        self.missing = 0
+        self.views: list[View] = []
+        self.observed: list[Observation] = []
+        self.labelled: list[Truth] = []
 
-    def assess(self, evidence: Evidence | None, _context: str) -> FastAssessment:
-        """Return the scripted loss of the fast answer; `blind_loss` without one."""
-        loss = self.blind_loss if evidence is None else self.fast_loss
-        return FastAssessment(loss, 100, 'all', out_of_support=False)
+    def forecast(self, view: View, tiers: tuple[str, ...]) -> Forecast:
+        """Return the scripted numbers; `blind_loss` without a fast answer."""
+        self.views.append(view)
+        return Forecast(
+            self.blind_loss if view.evidence is None else self.fast_loss,
+            tuple(Gain(self.gains.get(name, 0.0), 0.05, 0.5, 1.0) for name in tiers),
+            stale=0.2 if view.carried else 1.0,
+            reuse_gain=self.reuse_gain if view.carried else -1.0,
+            reach=self.reach,
+            support=100,
+            missing=self.missing,
+        )
 
-    def gain(self, tier: str, _evidence: Evidence | None, _context: str) -> Gain:
-        """Return the scripted gain of `tier`."""
-        return Gain(self.gains.get(tier, 0.0), 0.05)
+    def losses(self, _tier: str, view: View, _answer: Evidence) -> tuple[float, float]:
+        """Return the scripted losses of the fast and of a slower tier's answer."""
+        return self.blind_loss if view.evidence is None else self.fast_loss, self.tier_loss
 
-    def answer_loss(self, _tier: str, _evidence: Evidence, _context: str) -> float:
-        """Return the scripted loss of a slower tier's answer."""
-        return self.tier_loss
-
-    def learn(self, tier: str, evidence: Evidence, context: str, disagreement: float) -> None:
+    def observe(self, seen: Observation) -> None:
         """Note what there was to learn from."""
-        self.learned.append((tier, evidence, context, disagreement))
+        self.observed.append(seen)
+
+    def label(self, truth: Truth) -> None:
+        """Note what a label said."""
+        self.labelled.append(truth)
 
 
 def tier(name: str = 'slow', **changes: Any) -> TierSpec:
@@ -113,7 +129,7 @@ def outcome(
     sequence: int, kind: OutcomeKind = OutcomeKind.ANSWERED, tier: str = 'slow', **changes: Any
 ) -> Outcome:
     """Return the outcome of one call; an answer has evidence."""
-    with_answer = kind in (OutcomeKind.ANSWERED, OutcomeKind.LATE)
+    with_answer = kind in (OutcomeKind.ANSWERED, OutcomeKind.LATE, OutcomeKind.AUDIT)
     values: dict[str, Any] = {
         'stamp_ns': 0,
         'latency_s': 0.02,
@@ -123,3 +139,9 @@ def outcome(
         'cost': None,
     }
     return Outcome(sequence=sequence, tier=tier, kind=kind, **(values | changes))
+
+
+def label(sequence: int, fast_loss: float | None = 0.0, **changes: Any) -> Outcome:
+    """Return a label of one frame; with `tier_label_loss` it also says how slow did."""
+    values: dict[str, Any] = {'latency_s': 0.0, 'fast_label_loss': fast_loss, 'class_id': 3}
+    return outcome(sequence, OutcomeKind.LABEL, **(values | changes))

@@ -21,8 +21,8 @@ from selector.correlation import JointStatistics
 from selector.correlation_file import context_tree
 from selector.correlation_file import SCHEMA
 from selector.correlation_file import write_correlation
-from selector.gain import ALL_CONTEXTS
-from selector.gain import ContextTables
+from selector.fitted_gain import ALL_CONTEXTS
+from selector.fitted_gain import ContextTables
 import yaml
 
 LABELS = ('box', 'cart', 'door', 'person')

@@ -29,7 +29,20 @@ def _ledger(gap_max_s: float = 1.0) -> Ledger:
         for value in (-1e-9, math.nan, math.inf)
     ]
     + [{'price_ceiling': 0.0}, {'burst': 1.0}, {'burst': 0.0}, {'cost_max': 20.0}]
-    + [{'price_ceiling': 1e300, 'burst': 1e-300, 'cost_max': 0.0}],
+    + [{'price_ceiling': 1e300, 'burst': 1e-300, 'cost_max': 0.0}]
+    + [
+        {'plan': plan}
+        for plan in (
+            ((1.0, 1.0),),
+            ((0.0, 1.0), (0.0, 2.0)),
+            ((0.0, 1.0), (5.0, 2.0), (4.0, 1.0)),
+            ((0.0, 1.0), (math.inf, 2.0)),
+            ((0.0, 1.0), (math.nan, 2.0)),
+            ((0.0, -1e-9),),
+            ((0.0, math.inf),),
+            ((0.0, math.nan),),
+        )
+    ],
 )
 def test_settings_that_cannot_hold_are_refused(changes: dict[str, float]) -> None:
     """Every number has its range, the burst covers one call, the price step stays finite."""
@@ -67,6 +80,69 @@ def test_time_accrues_from_the_second_stamp_on() -> None:
     assert ledger.left == (17.0,)
     assert ledger.accrue(1_700_000_000 * SECOND_NS + SECOND_NS // 2) == pytest.approx(0.5)
     assert ledger.accrued == pytest.approx([1.0])
+
+
+PLAN = ((0.0, 1.0), (10.0, 0.0), (20.0, 3.0))
+
+
+def test_a_plan_by_hand() -> None:
+    """2 a second: 10 s at 1, 10 s at 0, then at 3; any part of it, and beyond its last time."""
+    planned = checked(replace(CALLS, plan=PLAN))
+    for start_s, end_s, expected in (
+        (0.0, 10.0, 20.0),
+        (5.0, 12.0, 10.0),
+        (11.0, 19.0, 0.0),
+        (19.0, 21.0, 6.0),
+        (9.0, 21.0, 8.0),
+        (100.0, 101.0, 6.0),
+        (7.0, 7.0, 0.0),
+    ):
+        assert planned.allowed(start_s, end_s) == pytest.approx(expected, abs=1e-12)
+    assert CALLS.allowed(3.0, 5.5) == 5.0
+
+
+@PATIENT
+@given(st.lists(st.floats(0.0, 40.0), min_size=2, max_size=20), st.floats(0.0, 5.0))
+def test_what_a_plan_allows_adds_up(times: list[float], factor: float) -> None:
+    """The parts of a span allow what the span allows, however it is cut; nothing is negative."""
+    planned = replace(CALLS, plan=((0.0, 1.0), (7.5, factor), (20.0, 0.25)))
+    times = sorted(times)
+    parts = [planned.allowed(a, b) for a, b in zip(times, times[1:], strict=False)]
+    assert math.fsum(parts) == pytest.approx(planned.allowed(times[0], times[-1]), abs=1e-9)
+    assert min(parts) >= 0.0
+
+
+def test_a_ledger_follows_the_plan_by_the_time_that_counted() -> None:
+    """The plan runs on the mission's own clock: gaps that are cut off do not move it on."""
+    ledger = Ledger((replace(CALLS, burst=1000.0, plan=PLAN),), 1.0)
+    ledger.accrue(0)
+    ledger.reserve((100.0,))
+    ledger.settle((100.0,), (100.0,))
+    for second in range(1, 26):
+        ledger.accrue(second * 1000 * SECOND_NS)  # 1000 s apart, of which 1 s counts
+    assert ledger.mission_s == 25.0
+    assert ledger.accrued == pytest.approx([20.0 + 5 * 6.0])
+    assert ledger.left == pytest.approx((950.0,))
+
+
+@pytest.mark.parametrize('part', [0.0, 0.1, 0.25, 1.0])
+def test_a_share_is_a_part_of_rate_and_burst_only(part: float) -> None:
+    """Name, ceiling, exchange rate, largest cost and plan stay; rate and burst shrink."""
+    planned = replace(CALLS, plan=PLAN)
+    found = planned.share(part)
+    assert found == replace(planned, rate=2.0 * part, burst=20.0 * part)
+    assert found.disabled == (part == 0.0)
+
+
+@pytest.mark.parametrize('start_share', [0.0, 0.3, 1.0])
+def test_the_start_is_a_share_of_the_burst(start_share: float) -> None:
+    """Tokens at the start are that share; nothing counts as spent, and time fills the rest."""
+    ledger = Ledger((CALLS,), 100.0, start_share)
+    assert ledger.left == pytest.approx((20.0 * start_share,), abs=1e-12)
+    assert (ledger.spent, ledger.reserved) == ([0.0], [0.0])
+    ledger.accrue(0)
+    ledger.accrue(50 * SECOND_NS)
+    assert ledger.left == (20.0,)
 
 
 @PATIENT

@@ -188,3 +188,60 @@ def test_what_is_no_loss_is_refused(bad: float, place: int) -> None:
     with pytest.raises(InputError, match=('loss_fast', 'loss_slow')[place]):
         correlation.update(*pair)
     assert correlation.statistics == before
+
+
+@PATIENT
+@given(st.lists(st.tuples(LOSS, LOSS, st.sampled_from([1.0, 0.5, 0.25])), min_size=1, max_size=60))
+def test_a_pair_of_probability_pi_stands_for_one_over_pi_pairs(
+    seen: list[tuple[float, float, float]],
+) -> None:
+    """Weighted moments are those of the stream in which each pair is repeated 1 / pi times.
+
+    The count is the effective one, (sum of weights)^2 / sum of squares, rounded down.
+    """
+    weighted, repeated = AccuracyCorrelation(), AccuracyCorrelation()
+    for fast, slow, probability in seen:
+        weighted.update(fast, slow, probability)
+        for _ in range(round(1.0 / probability)):
+            repeated.update(fast, slow)
+    assert weighted.statistics[1:] == pytest.approx(repeated.statistics[1:], abs=1e-12)
+    weights = [1.0 / probability for *_, probability in seen]
+    effective = sum(weights) ** 2 / sum(w * w for w in weights)
+    assert weighted.statistics.pairs == int(effective + 1e-9)
+    assert weighted.statistics.pairs <= len(seen)
+
+
+@pytest.mark.parametrize('bad', [0.0, -0.1, 1.0 + 1e-9, math.nan, math.inf])
+def test_what_is_no_probability_is_refused(bad: float) -> None:
+    """Something that was observed has a probability in (0, 1]; nothing is learned otherwise."""
+    correlation = AccuracyCorrelation()
+    correlation.update(0.25, 0.75)
+    before = correlation.statistics
+    with pytest.raises(InputError, match='probability'):
+        correlation.update(0.5, 0.5, bad)
+    assert correlation.statistics == before
+
+
+def test_weights_recover_what_selective_observation_hides() -> None:
+    """Where fast looks unsure slow is always seen, elsewhere on 5 % of the frames.
+
+    Over all frames rho is 0.48 (computed here from the stream). From the observed pairs as they
+    are it is far off; weighted by 1 / pi it is the true one.
+    """
+    random = np.random.default_rng(8)
+    doubt = random.random(60_000)
+    fast = random.random(60_000) < 0.5 * doubt**2
+    slow = np.where(fast, random.random(60_000) < 0.5, random.random(60_000) < 0.05)
+    truth = np.corrcoef(fast, slow)[0, 1]
+    chance = np.where(doubt > 0.7, 1.0, 0.05)
+    seen = random.random(60_000) < chance
+    plain, weighted = AccuracyCorrelation(), AccuracyCorrelation()
+    for k in np.flatnonzero(seen):
+        plain.update(float(fast[k]), float(slow[k]))
+        weighted.update(float(fast[k]), float(slow[k]), float(chance[k]))
+    found = weighted.statistics
+    assert found.rho == pytest.approx(truth, abs=0.04)
+    assert found.mean_fast == pytest.approx(fast.mean(), abs=0.01)
+    assert found.mean_slow == pytest.approx(slow.mean(), abs=0.01)
+    assert abs(plain.statistics.mean_fast - fast.mean()) > 0.1
+    assert plain.statistics.mean_slow > slow.mean() + 0.05

@@ -16,7 +16,8 @@ from selector.correlation_file import context_tree
 from selector.correlation_file import read_correlation
 from selector.correlation_file import write_correlation
 from selector.errors import ConfigError
-from selector.gain import FittedGain
+from selector.fitted_gain import FittedGain
+from selector.gain import View
 
 
 @pytest.fixture
@@ -67,8 +68,10 @@ def test_the_read_tables_predict(path: Path) -> None:
     gain = FittedGain(read_correlation(path).tables, 'calibrated')
     from selector.evidence import Evidence
 
-    sure = gain.gain('slow', Evidence(0.99, 0.98, 0.05), 'day')
-    doubting = gain.gain('slow', Evidence(0.3, 0.05, 0.9), 'day')
+    sure, doubting = (
+        gain.forecast(View(evidence, context='day'), ('slow',)).gains[0]
+        for evidence in (Evidence(0.99, 0.98, 0.05), Evidence(0.3, 0.05, 0.9))
+    )
     assert -1.0 <= sure.mean < doubting.mean <= 1.0
 
 

@@ -14,15 +14,24 @@ import pytest
 from scripted import CALLS
 from scripted import controller
 from scripted import offer
+from scripted import outcome
 from scripted import PATIENT
+from scripted import ScriptedGain
 from scripted import SECOND_NS
+from scripted import settings
 from scripted import tier
+from selector.action import Invoke
+from selector.controller import Controller
 from selector.decision import Reason
+from selector.decision import TierKind
 from selector.errors import InputError
 from selector.evidence import Evidence
 from selector.justification import check_finite
 from selector.justification import explain
 from selector.justification import Justification
+from selector.stakes import OverrideRule
+from selector.stakes import StakesTable
+from selector.stakes import WhenEmpty
 
 NAMES = ('slow_calls',)
 FAULT = 'the fast model raised an error'
@@ -35,6 +44,30 @@ def _record(gains: dict[str, float], shots: int = 0, **changes: Any) -> Justific
     for k in range(shots):
         assert made.offer(offer(k, 0, stake=1000.0)).action.tier == 'slow'
     return made.offer(offer(shots, 0, **changes)).record
+
+
+def _after_one(gains: dict[str, float], change: Any = None, **changes: Any) -> Justification:
+    """Return the record of frame 1 after frame 0 was answered by slow, if it was invoked."""
+    settings_of = changes.pop('settings', {})
+    predictor = ScriptedGain(gains)
+    made = Controller(settings(**settings_of), predictor)
+    if isinstance(made.offer(offer(0)).action, Invoke):
+        made.resume(outcome(0))
+    for name, value in (change or {}).items():
+        setattr(predictor, name, value)
+    return made.offer(offer(1, **changes)).record
+
+
+NEAR = OverrideRule('near', classes=('dog',), force_slow=True)
+CAREFUL = OverrideRule('careful', classes=('dog',), conservative=True)
+PRIVATE = OverrideRule('private', zones=('clinic',), deny_cloud=True)
+
+
+def _ruled(rule: OverrideRule, **more: Any) -> dict[str, Any]:
+    """Return settings with one declared rule; class 3 is a dog."""
+    labels = ('cat', 'car', 'cow', 'dog', 'fox')
+    table = StakesTable((rule,), ('fox', 'dog', 'cat'), more.pop('when_empty', WhenEmpty.OVERDRAW))
+    return {'stakes': table, 'labels': labels, **more}
 
 
 def _cases() -> dict[Reason, Justification]:
@@ -52,7 +85,17 @@ def _cases() -> dict[Reason, Justification]:
         ),
         Reason.SHADOWED: _record(slow, settings={'shadow': True}),
         Reason.DEGRADED: _record({}, evidence=None, fault=FAULT),
-    }
+        Reason.AUDITED: _after_one({'slow': 0.01}, settings={'audit_share': 0.5}, draw=0.0),
+        Reason.REUSED: _after_one(
+            slow, {'gains': {'slow': 0.21}, 'reuse_gain': 0.2}, settings={'reuse_max_age_s': 5.0}
+        ),
+        Reason.LEARNING: _after_one({'slow': 0.01}, {'gains': slow, 'missing': 463}),
+        Reason.OVERRIDDEN: _record({'slow': 0.01}, settings=_ruled(NEAR, safety_share=0.2)),
+        Reason.TIER_DENIED: _record(
+            {'cloud': 0.3}, zone='clinic',
+            settings=_ruled(PRIVATE, tiers=(tier('cloud', kind=TierKind.CLOUD),)),
+        ),
+    }  # fmt: skip
 
 
 CASES = _cases()
@@ -80,7 +123,7 @@ def _shown(text: str, value: float) -> bool:
 
 
 def _assert_of_the_record(sentence: str, record: Justification) -> None:
-    known = list(_numbers(record))
+    known = [*_numbers(record), float(record.support + record.missing)]
     for found in record.decision.tiers:
         known += [found.gain - found.gain_width, found.gain + found.gain_width]
     words = re.findall(r'-?\d+(?:\.\d+)?(?:e[-+]\d+)?', sentence)
@@ -125,11 +168,61 @@ def test_every_reason_of_a_decision_is_covered() -> None:
         (Reason.INPUT_UNDECODABLE, 'nothing could be decided, because the JPEG is cut off'),
         (Reason.SHADOWED, 'the fast answer was kept because the node only shadows'),
         (Reason.DEGRADED, f'nothing could be answered, because {FAULT}'),
+        (Reason.AUDITED, 'the fast answer was kept; slow looks at it beside that only to be'),
+        (Reason.REUSED, 'the answer of frame 0 (slow) was kept; its predicted gain over fast is'),
+        (Reason.REUSED, 'is 0.200, at probability 0.200 it is no longer right; predicted gain of'),
+        (Reason.REUSED, 'predicted gain of slow over that answer 0.010'),
+        (Reason.LEARNING, 'the fast answer was kept; slow would have been invoked and looks at'),
+        (Reason.LEARNING, 'only to be learned from; learning: 100/563; predicted gain'),
+        (Reason.OVERRIDDEN, 'slow was invoked because rule near forces it; predicted gain'),
+        (Reason.TIER_DENIED, 'it would have paid, but a declared rule denies it'),
     ],
 )
 def test_the_sentence_says_why(reason: Reason, words: str) -> None:
     """Verdict, comparison, obstacle and turning point are told in these words."""
     assert words in explain(CASES[reason], NAMES)
+
+
+@pytest.mark.parametrize(
+    ('record', 'words'),
+    [
+        (
+            _record({}, 4, settings=_ruled(NEAR, safety_share=0.2)),
+            'because rule near forces it, which overdraws the safety reserve',
+        ),
+        (
+            _record({'slow': 0.01}, settings=_ruled(NEAR, when_empty=WhenEmpty.ADVISE_STOP)),
+            'the fast answer was kept; rule near finds no reserve to pay it and advises to stop',
+        ),
+        (
+            _record({}, settings=_ruled(NEAR, safety_share=0.2), remaining_s=0.001),
+            'rule near finds no tier that could answer in time and advises to slow down',
+        ),
+        (
+            _record({'slow': 0.3}, settings=_ruled(NEAR, safety_share=0.2)),
+            'slow was invoked; rule near applies as well',
+        ),
+        (
+            _after_one(
+                {'slow': 0.3}, {'reuse_gain': 0.2, 'gains': {'slow': 0.2}}, fast_class=4,
+                settings=_ruled(replace(CAREFUL, classes=('fox',)), reuse_max_age_s=5.0),
+            ),
+            'the fast answer was kept because rule careful asks for the more cautious one',
+        ),
+        (
+            _after_one(
+                {'slow': 0.3}, {'reuse_gain': 0.2}, evidence=None, fault='torn', decodable=False,
+                settings={'reuse_max_age_s': 5.0},
+            ),
+            'the answer of frame 0 (slow) was kept, because torn',
+        ),
+    ],
+)  # fmt: skip
+def test_declared_rules_and_reuse_are_told(record: Justification, words: str) -> None:
+    """Overdraft, advice, a rule that agrees, the cautious answer, an answer in place of none."""
+    sentence = explain(record, NAMES)
+    assert words in sentence
+    _assert_of_the_record(sentence, record)
 
 
 def test_time_and_context_are_told_where_known() -> None:

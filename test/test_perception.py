@@ -3,29 +3,44 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+import contextlib
 from pathlib import Path
 import random
 import tempfile
+from typing import Any
 from typing import NamedTuple
 
 from hypothesis import given
 from hypothesis import strategies as st
+import numpy as np
 import pair
 import pytest
 from selector.audit import AuditLog
+from selector.build import audit_key
 from selector.build import build_controller
 from selector.build import header
 from selector.build import Plan
+from selector.build import plan
+from selector.config import flat
+from selector.config import from_flat
+from selector.decision import Advice
+from selector.decision import Purse
 from selector.decision import Reason
+from selector.draw import draw
 from selector.errors import ConfigError
 from selector.errors import InputError
+from selector.errors import SequenceError
+from selector.evidence import UNSEEN
 from selector.frame import Frame
 from selector.outcome import OutcomeKind
+from selector.perception import Decided
 from selector.perception import Final
 from selector.perception import Perception
 from selector.perception import Situation
 from selector.prediction import Prediction
 from selector.redecision import verify
+from selector.scene import change
+from selector.scene import look
 from selector.settings import Change
 
 FAST_MS, SLOW_MS = 5, 30
@@ -56,13 +71,22 @@ class Scene(NamedTuple):
         busy: tuple[str, ...] = (),
     ) -> tuple[bool, Final | None]:  # fmt: skip
         """Offer frame `k`; return whether slow is to be invoked, and the final if there is one."""
+        decided = self.decide(k, fast, fault, frame_fault, busy=busy)
+        return bool(decided.invoke), decided.final
+
+    def decide(
+        self, k: int, fast: Prediction | None = DOUBT, fault: str = '', frame_fault: str = '',
+        image: Any = None, **known: Any,
+    ) -> Decided:  # fmt: skip
+        """Offer frame `k`; `known` is of its situation."""
         stamp_ns = pair.START_NS + k * pair.PERIOD_NS
-        frame = Frame(k, stamp_ns, 'camera', '', None, f'{k:016x}', frame_fault)
-        now = Situation(stamp_ns + MS, stamp_ns + FAST_MS * MS, 'day', 1.0, busy)
+        frame = Frame(k, stamp_ns, 'camera', '', image, f'{k:016x}', frame_fault)
+        now = Situation(stamp_ns + MS, stamp_ns + FAST_MS * MS, 'day', 1.0)._replace(**known)
         decided = self.perception.begin(frame, fast, fault, now)
         assert decided.record.offer.sequence == k
         assert (decided.invoke == '') == (decided.final is not None)
-        return bool(decided.invoke), decided.final
+        assert not (decided.invoke and decided.observe)
+        return decided
 
     def stamp(self, k: int, ms: int = SLOW_MS) -> int:
         """Return the stamp `ms` after that of frame `k` [ns]."""
@@ -73,15 +97,30 @@ class Scene(NamedTuple):
 def made(tmp_path_factory: pytest.TempPathFactory) -> Plan:
     """A plan with a large budget."""
     models = pair.models_folder(tmp_path_factory.mktemp('perception') / 'models')
-    return pair.made_plan(models, {'budget.slow_calls.burst': 1000})
+    return pair.made_plan(models, {'budget.slow_calls.burst': 1000, 'budget.audit_share': 0.0})
 
 
 def scene_in(made: Plan, folder: Path) -> Scene:
     """Return a scene whose log is in `folder`."""
     log = AuditLog(folder / 'audit', header(made, 'test', 'virtual'), 1000)
-    decision = made.config.decision
-    perception = Perception(build_controller(made), log, decision.deadline_s, decision.max_skew_s)
+    decision, key = made.config.decision, audit_key(made.config, 'test')
+    perception = Perception(
+        build_controller(made), log, decision.deadline_s, decision.max_skew_s, key=key
+    )
     return Scene(perception, log, folder)
+
+
+@contextlib.contextmanager
+def another(made: Plan, folder: Path, **values: Any) -> Iterator[Scene]:
+    """Yield a scene with parameters of its own (`a__b` is `a.b`); its log is verified."""
+    changes = {name.replace('__', '.'): value for name, value in values.items()}
+    one = scene_in(plan(from_flat({**flat(made.config), **changes})), folder / 'run')
+    try:
+        yield one
+    finally:
+        one.log.close()
+    verdict = verify(one.folder)
+    assert verdict.sound, verdict.flaw
 
 
 @pytest.fixture
@@ -235,6 +274,225 @@ def test_a_refused_change_is_not_recorded(scene: Scene) -> None:
     link = scene.perception.adjust(Change(1, 'test', shadow=True))
     assert scene.begin(0)[0] is False
     assert link.previous != link.hash
+
+
+def picture(seed: int) -> Any:
+    """Return a picture of coarse blocks."""
+    blocks = np.random.default_rng(seed).integers(0, 256, (6, 8, 3), np.uint8)
+    return np.kron(blocks, np.ones((8, 8, 1), np.uint8))
+
+
+def invoked_and_carried(scene: Scene, k: int = 0) -> None:
+    """Have slow answer frame `k`, whose answer is carried on from then."""
+    assert scene.decide(k, image=picture(1)).invoke == 'slow'
+    scene.perception.answered(k, SLOW, scene.stamp(k), 0.025)
+
+
+def test_the_scene_of_a_frame_comes_from_its_pixels(made: Plan, tmp_path: Path) -> None:
+    """The record has the look of the image, and how it compares with the carried frame."""
+    with another(made, tmp_path, decision__reuse_max_age_s=1.0) as scene:
+        first = look(picture(1))
+        invoked_and_carried(scene)
+        same = scene.decide(1, image=picture(1)).record.offer.scene
+        assert (same.sharpness, same.exposure) == (first.sharpness, first.exposure)
+        assert (same.scene_change, same.track_agreement) == pytest.approx((0.0, 1.0), abs=0.03)
+        assert same.slow_age_s == pytest.approx(0.1)
+        new = scene.decide(2, SURE, image=picture(2)).record.offer.scene
+        assert new.scene_change == change(look(picture(2)), first) > 0.3
+        assert new.track_agreement < 0.5
+        kept = scene.decide(3, look=first).record.offer.scene
+        assert kept == same._replace(slow_age_s=kept.slow_age_s)
+        late = scene.decide(30, SURE, image=picture(1)).record.offer.scene
+        assert late == UNSEEN._replace(sharpness=first.sharpness, exposure=first.exposure)
+
+
+def test_a_reused_answer_is_published_with_its_age(made: Plan, tmp_path: Path) -> None:
+    """A doubtful frame like the last one gets slow's answer again: its age, a loss that grows."""
+    with another(made, tmp_path, decision__reuse_max_age_s=5.0) as scene:
+        assert scene.decide(0, image=picture(1)).record.carried == -1
+        committed = scene.perception.answered(0, SLOW, scene.stamp(0), 0.025)
+        assert committed.final is not None
+        losses = [committed.final.loss]
+        for k in (1, 2):
+            decided = scene.decide(k, image=picture(1))
+            record, final = decided.record, decided.final
+            assert record.decision.reason is Reason.REUSED
+            assert (record.carried, record.carried_tier) == (0, 'slow')
+            assert final is not None
+            assert (final.tier, final.prediction) == ('reuse', SLOW)
+            assert final.age_s == pytest.approx(0.1 * k)
+            assert final.loss == 1.0 - (1.0 - record.stale) * (1.0 - losses[0])
+            losses.append(final.loss)
+        assert losses == sorted(losses)
+        assert scene.perception.open_calls() == []
+
+
+def test_a_frame_that_cannot_be_decoded_may_be_answered_by_reuse(
+    made: Plan, tmp_path: Path
+) -> None:
+    """Whichever answer a frame without pixels gets, it is one that the record names."""
+    with another(made, tmp_path, decision__reuse_max_age_s=5.0) as scene:
+        invoked_and_carried(scene)
+        decided = scene.decide(1, None, '', 'torn')
+        assert decided.final is not None
+        assert decided.final.tier == decided.record.decision.chosen
+        assert decided.record.decision.reason is Reason.INPUT_UNDECODABLE
+
+
+def test_a_new_answer_tells_whether_the_carried_one_was_stale(made: Plan, tmp_path: Path) -> None:
+    """Stale is the distance from the answer that was carried at the decision; None without one."""
+    with another(made, tmp_path, decision__reuse_max_age_s=5.0) as scene:
+        for k, seed, slow, stale in (
+            (0, 1, SLOW, None),
+            (1, 2, SLOW, 0.0),
+            (2, 3, answer('s', 0.95, 4), 1.0),
+        ):
+            assert scene.decide(k, image=picture(seed)).invoke == 'slow'
+            learned = scene.perception.answered(k, slow, scene.stamp(k), 0.025)
+            assert learned.record.outcome.stale == stale
+
+
+def test_an_audit_answers_at_once_and_teaches_later(made: Plan, tmp_path: Path) -> None:
+    """A sure frame that is drawn: fast is final, slow runs beside it and ends as AUDIT."""
+    with another(made, tmp_path, budget__audit_share=0.5) as scene:
+        drawn = skipped = 0
+        for k in range(60):
+            decided = scene.decide(k, SURE)
+            record = decided.record
+            assert decided.final is not None
+            assert (decided.final.tier, decided.final.prediction) == ('fast', SURE)
+            assert record.offer.draw == draw(audit_key(made.config, 'test'), k)
+            if not decided.observe:
+                skipped += 1
+                continue
+            drawn += 1
+            assert (decided.observe, record.decision.reason) == ('slow', Reason.AUDITED)
+            assert scene.perception.open_calls() == [(k, True)]
+            if drawn == 1:
+                end = scene.perception.failed(k, scene.stamp(k), 0.02, 'crashed')
+                assert end.record.outcome.kind is OutcomeKind.FAILED
+            else:
+                end = scene.perception.answered(k, SLOW, scene.stamp(k), 0.02)
+                assert end.record.outcome.kind is OutcomeKind.AUDIT
+                assert end.record.outcome.disagreement == 1.0
+            assert (end.final, end.record.committed) == (None, '')
+        assert drawn > 3
+        assert skipped > 3
+
+
+def test_without_a_key_nothing_is_audited(made: Plan, tmp_path: Path) -> None:
+    """Who draws no numbers has no audits: the draw is recorded as 1."""
+    chosen = plan(from_flat({**flat(made.config), 'budget.audit_share': 0.5}))
+    log = AuditLog(tmp_path / 'audit', header(chosen, 'test', 'virtual'), 1000)
+    scene = Scene(Perception(build_controller(chosen), log, 0.08, 0.5), log, tmp_path)
+    for k in range(50):
+        decided = scene.decide(k, SURE)
+        assert (decided.record.offer.draw, decided.observe) == (1.0, '')
+    log.close()
+
+
+def test_a_frame_that_will_be_labelled_is_observed(made: Plan, tmp_path: Path) -> None:
+    """Where a label is announced, slow looks at the frame whatever the rule says."""
+    with another(made, tmp_path, budget__audit_share=0.5) as scene:
+        decided = scene.decide(0, SURE, observe=True)
+        assert decided.observe == 'slow'
+        scene.perception.answered(0, SLOW, scene.stamp(0), 0.02)
+
+
+@pytest.mark.parametrize(
+    ('label', 'losses'), [(7, (1.0, 0.0, 0.0)), (2, (0.0, 1.0, 1.0)), (5, (1.0, 1.0, 1.0))]
+)
+def test_a_label_tells_the_losses_of_both_answers(
+    scene: Scene, label: int, losses: tuple[float, float, float]
+) -> None:
+    """Fast said 2, slow 7 and was committed: each one's loss against the label is recorded."""
+    assert scene.begin(0)[0]
+    scene.perception.answered(0, SLOW, scene.stamp(0), 0.025)
+    learned = scene.perception.labelled(0, label, scene.stamp(0, 9000))
+    outcome = learned.record.outcome
+    assert (outcome.kind, outcome.tier, outcome.class_id) == (OutcomeKind.LABEL, 'slow', label)
+    assert (outcome.fast_label_loss, outcome.tier_label_loss, learned.label_loss) == losses
+    assert (learned.final, learned.record.committed) == (None, '')
+    assert learned.frame.stamp_ns == scene.stamp(0, 0)
+
+
+def test_a_label_of_a_frame_that_slow_did_not_see(scene: Scene) -> None:
+    """Only fast's loss is known; without any answer neither is, and there is none to judge."""
+    scene.begin(0, SURE)
+    outcome = scene.perception.labelled(0, 2, scene.stamp(0)).record.outcome
+    assert (outcome.tier, outcome.fast_label_loss, outcome.tier_label_loss) == ('', 0.0, None)
+    scene.begin(1, None, '', 'torn')
+    learned = scene.perception.labelled(1, 2, scene.stamp(1))
+    assert learned.record.outcome.fast_label_loss is None
+    assert learned.label_loss is None
+
+
+def test_a_label_that_fits_no_frame_is_refused(scene: Scene) -> None:
+    """An unknown frame, a second label, an unknown class: refused, and nothing is recorded."""
+    scene.begin(0, SURE)
+    perception = scene.perception
+    with pytest.raises(SequenceError, match='not remembered'):
+        perception.labelled(7, 2, scene.stamp(0))
+    for label in (-1, 10):
+        with pytest.raises(InputError, match='of 10 classes'):
+            perception.labelled(0, label, scene.stamp(0))
+    link = perception.labelled(0, 2, scene.stamp(0)).link
+    with pytest.raises(SequenceError, match='has its label already'):
+        perception.labelled(0, 2, scene.stamp(0))
+    assert perception.adjust(Change(1, 'test')).previous == link.hash
+
+
+def test_a_frame_is_found_by_its_stamp(scene: Scene) -> None:
+    """A label names its frame by the stamp of the image; an unknown stamp is refused."""
+    scene.begin(0, SURE)
+    scene.begin(1, SURE)
+    assert scene.perception.sequence_at(scene.stamp(1, 0)) == 1
+    with pytest.raises(SequenceError, match='no remembered frame'):
+        scene.perception.sequence_at(5)
+
+
+def test_a_cold_start_observes_before_it_acts(made: Plan, tmp_path: Path) -> None:
+    """Without a correlation slow's answers only teach until there are enough, then it is asked."""
+    values = {'models__correlation': '', 'decision__learning_pairs': 5}
+    with another(made, tmp_path, **values) as scene:
+        for k in range(5):
+            decided = scene.decide(k)
+            assert decided.record.decision.reason is Reason.LEARNING
+            assert (decided.record.missing, decided.observe) == (5 - k, 'slow')
+            assert decided.record.reference == 'SLOWEST_ASSUMED'
+            assert decided.final is not None
+            assert decided.final.tier == 'fast'
+            learned = scene.perception.answered(k, SLOW, scene.stamp(k), 0.025)
+            assert learned.record.outcome.kind is OutcomeKind.AUDIT
+        assert scene.decide(5).invoke == 'slow'
+        scene.perception.answered(5, SLOW, scene.stamp(5), 0.025)
+
+
+RULES = """
+conservative_order: [bird, ship, cat]
+stakes:
+  - {name: bird-near, classes: [bird], time_to_collision_below_s: 1.0, force_slow: true}
+  - {name: depot, zones: [depot], stake: 7.0}
+"""
+
+
+def test_declared_rules_override_the_price(made: Plan, tmp_path: Path) -> None:
+    """A bird nearby: slow is forced although fast is sure, or the robot is advised."""
+    path = tmp_path / 'stakes.yaml'
+    path.write_text(RULES)
+    values = {'decision__stakes_file': str(path), 'budget__safety_share': 0.2}
+    with another(made, tmp_path, **values) as scene:
+        decided = scene.decide(0, SURE, time_to_collision_s=0.5, zone='depot')
+        record = decided.record
+        assert decided.invoke == 'slow'
+        assert (record.decision.reason, record.decision.rule) == (Reason.OVERRIDDEN, 'bird-near')
+        assert (record.matched, record.stake) == (('bird-near', 'depot'), 7.0)
+        assert (record.decision.purse, record.overdrawn) == (Purse.SAFETY, False)
+        scene.perception.answered(0, SLOW, scene.stamp(0), 0.025)
+        stamp_ns = scene.stamp(1, 0)
+        late = scene.decide(1, SURE, time_to_collision_s=0.5, now_ns=stamp_ns + 80 * MS)
+        assert late.record.decision.advice is Advice.SLOW_DOWN
+        assert scene.decide(2, SURE, time_to_collision_s=2.0).record.matched == ()
 
 
 ENDS = ['answered', 'failed', 'cancelled', 'late', 'late_failed', 'late_cancelled']

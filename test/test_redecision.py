@@ -17,6 +17,7 @@ from hypothesis import given
 from hypothesis import HealthCheck
 from hypothesis import settings
 from hypothesis import strategies as st
+import msgspec
 import numpy as np
 import pair
 import pytest
@@ -24,26 +25,37 @@ from selector.audit import AuditLog
 from selector.audit import GENESIS
 from selector.audit import Head
 from selector.audit import segments
+from selector.build import audit_key
 from selector.build import build_controller
 from selector.build import header
 from selector.build import Plan
+from selector.decision import Reason
+from selector.decision import Tier
+from selector.decision import TierKind
 from selector.frame import Frame
 from selector.perception import Perception
 from selector.perception import Situation
 from selector.prediction import Prediction
+from selector.redecision import _gain
 from selector.redecision import verify
+from selector.scene import Look
 from selector.settings import Change
+from selector.table import ProfileTable
 from selector.tools.replay import replay
 
 FRAMES = 24
+PREDICTED = ('gain_width', 'gain', 'disagreement', 'khat')
 SEGMENT = 20
 Tree = dict[str, Any]
 
 # What a record takes as given: re-decision starts from it, so only the chain can protect it.
 GIVEN = {
-    'decision': {'offer', 'fast_loss', 'support', 'tables', 'out_of_support'},
-    'outcome': {'outcome', 'tier_loss'},
-}
+    'decision': {
+        'offer', 'fast_loss', 'stale', 'reuse_gain', 'reach', 'support', 'missing', 'tables',
+        'out_of_support', 'reference',
+    },
+    'outcome': {'outcome', 'fast_loss', 'tier_loss'},
+}  # fmt: skip
 
 
 class Whole(NamedTuple):
@@ -63,6 +75,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Whole:
         'audit.segment_records': SEGMENT,
         'budget.slow_calls.burst': 3.0,
         'budget.slow_calls.rate_hz': 2.0,
+        'budget.audit_share': 0.0,
     }
     made = pair.made_plan(pair.models_folder(base / 'm'), values)
     replay(pair.table(FRAMES), made, base / 'run')
@@ -77,12 +90,20 @@ def forged(folder: Path, trees: list[Tree]) -> Path:
     folder.mkdir(exist_ok=True)
     previous, lines = GENESIS, []
     for n, tree in enumerate(trees):
-        body = json.dumps(tree['body'], separators=(',', ':'), ensure_ascii=False)
+        body = _encoded(tree['body'])
         sealed = f'{{"n":{n},"kind":"{tree["kind"]}","previous":"{previous}","body":{body}'
         previous = hashlib.sha256(sealed.encode()).hexdigest()
         lines.append(f'{sealed},"hash":"{previous}"}}\n')
     (folder / '000000.jsonl').write_text(''.join(lines))
     return folder
+
+
+def _encoded(body: Tree) -> str:
+    """Return JSON as the log writes it, of small numbers too (1e-5); large ones Python's way."""
+    try:
+        return msgspec.json.encode(body).decode()
+    except OverflowError:
+        return json.dumps(body, separators=(',', ':'), ensure_ascii=False)
 
 
 def resealed(line: bytes) -> bytes:
@@ -167,14 +188,14 @@ def test_every_result_of_every_decision_is_taken_again(whole: Whole, tmp_path: P
     """For every record and every leaf that follows from its inputs: changed, n itself is named.
 
     The chain is recomputed, so that nothing but the re-decision can find it. Predicted gains count
-    as results where they enter the value; their widths do not enter anything.
+    as results where they enter the value; their widths and factors do not enter anything.
     """
     tried = 0
     for n, tree in enumerate(whole.bodies):
         if tree['kind'] not in GIVEN:
             continue
         for at in places(tree['body']):
-            if at[0] in GIVEN[tree['kind']] or at[-1] in ('gain_width', 'gain'):
+            if at[0] in GIVEN[tree['kind']] or at[-1] in PREDICTED:
                 continue
             value = tree['body']
             for name in at:
@@ -339,6 +360,142 @@ def _last(run: Path) -> bytes:
     return segments(run)[-1].read_bytes().splitlines()[-1]
 
 
+RULES = """
+when_empty: advise_stop
+conservative_order: [bird, cat, deer, dog, frog, horse]
+stakes:
+  - {name: near, classes: [bird, cat], time_to_collision_below_s: 1.0, force_slow: true}
+  - {name: careful, zones: [depot], conservative: true, max_indecision_s: 0.4}
+  - {name: night, contexts: [dusk], stake: 2.0}
+"""
+RICH = 400
+
+
+def _tell(perception: Perception, table: ProfileTable, k: int, ends: np.random.Generator) -> None:
+    """Offer frame `k`, end its call somehow, and label some frame before it."""
+    fast, slow = (
+        Prediction(name, tuple(row.tolist()), int(row.argmax()), 0.0)
+        for name, row in (('f', table.fast_scores[k]), ('s', table.slow_scores[k]))
+    )
+    stamp_ns = int(table.stamp_ns[k])
+    block = np.random.default_rng(k // 8).integers(0, 256, (12, 12)).astype(np.float32)
+    situation = Situation(
+        stamp_ns, stamp_ns + 5_000_000, table.context[k], 1.0,
+        track=k // 8, zone='depot' if k % 50 < 20 else '',
+        time_to_collision_s=0.5 if k % 30 < 3 else None, look=Look(block, 0.5, 0.5),
+    )  # fmt: skip
+    decided = perception.begin(Frame(k, stamp_ns, '', '', None, ''), fast, '', situation)
+    if decided.invoke and ends.random() < 0.1:
+        perception.timed_out(k, stamp_ns, 0.08)
+    if (decided.invoke or decided.observe) and ends.random() < 0.1:
+        perception.failed(k, stamp_ns, 0.05, 'x')
+    elif decided.invoke or decided.observe:
+        perception.answered(k, slow, stamp_ns, 0.03)
+    if k % 3 == 2:
+        perception.labelled(k - 2, int(table.label[k - 2]), stamp_ns)
+
+
+@pytest.fixture(scope='module')
+def rich(tmp_path_factory: pytest.TempPathFactory) -> tuple[Tree, ...]:
+    """The records of a run with audits, labels, reuse, rules, learning and a second resource."""
+    base = tmp_path_factory.mktemp('rich')
+    (base / 'stakes.yaml').write_text(RULES)
+    values = {
+        'models.correlation': '',
+        'decision.learning_pairs': 10,
+        'decision.reuse_max_age_s': 2.0,
+        'decision.stakes_file': str(base / 'stakes.yaml'),
+        'budget.audit_share': 0.2,
+        'budget.safety_share': 0.1,
+        'budget.slow_calls.allowance': '90 calls/min',
+        'budget.energy.allowance': '0.03 W',
+        'budget.base_load_w': 0.01,
+    }
+    made = pair.made_plan(pair.models_folder(base / 'm'), values)
+    log = AuditLog(base / 'run', header(made, 'm', 'virtual'), 10_000)
+    key = audit_key(made.config, 'm')
+    perception = Perception(build_controller(made), log, 0.08, 0.5, key=key)
+    table, ends = pair.table(RICH, seed=3), np.random.default_rng(3)
+    for k in range(RICH):
+        _tell(perception, table, k, ends)
+    log.close()
+    verdict = verify(base / 'run')
+    assert verdict.sound, verdict.flaw
+    (file,) = segments(base / 'run')
+    return tuple(json.loads(line) for line in file.read_bytes().splitlines())
+
+
+def _decisions(rich: tuple[Tree, ...]) -> list[tuple[int, Tree]]:
+    return [(n, tree['body']) for n, tree in enumerate(rich) if tree['kind'] == 'decision']
+
+
+def test_a_run_with_everything_in_it_is_sound(rich: tuple[Tree, ...]) -> None:
+    """Audits, labels, reuse, learning, overrides, advice and two resources: all taken again."""
+    bodies = [body for _, body in _decisions(rich)]
+    reasons = {body['decision']['reason'] for body in bodies}
+    wanted = {'AUDITED', 'LEARNING', 'REUSED', 'OVERRIDDEN', 'GAIN_ABOVE_PRICE'}
+    assert wanted <= reasons
+    assert {body['decision']['advice'] for body in bodies} >= {'', 'STOP'}
+    assert {body['decision']['purse'] for body in bodies} == {'', 'rule', 'audit', 'safety'}
+    assert {body['decision']['rule'] for body in bodies} >= {'', 'near', 'careful'}
+    assert any(body['undecided_s'] > 0.0 for body in bodies)
+    kinds = {tree['body']['outcome']['kind'] for tree in rich if tree['kind'] == 'outcome'}
+    assert kinds == {'ANSWERED', 'TIMED_OUT', 'LATE', 'AUDIT', 'LABEL', 'FAILED'}
+    assert all(len(body['left']) == 2 for body in bodies)
+
+
+@pytest.mark.parametrize('reason', ['AUDITED', 'REUSED', 'LEARNING', 'OVERRIDDEN'])
+def test_every_result_of_the_new_reasons_is_taken_again(
+    rich: tuple[Tree, ...], tmp_path: Path, reason: str
+) -> None:
+    """Of the last decision for each reason: whatever follows from its inputs is named when forged.
+
+    What is given there is the offer and the forecast; reserves, carried answer, rules, stake,
+    observation and its probability are results.
+    """
+    n, body = next(d for d in reversed(_decisions(rich)) if d[1]['decision']['reason'] == reason)
+    for at in places(body):
+        if at[0] in GIVEN['decision'] or at[-1] in PREDICTED:
+            continue
+        value: Any = body
+        for name in at:
+            value = value[name]
+        new = OTHER_NAME.get(value, 'x') if isinstance(value, str) else other(value)
+        verdict = verify(forged(tmp_path / 'log', [*rich[:n], changed(rich[n], at, new)]))
+        assert verdict.flaw is not None
+        assert verdict.flaw.record == n, at
+
+
+def test_a_draw_that_mattered_cannot_be_changed(rich: tuple[Tree, ...], tmp_path: Path) -> None:
+    """An audited frame whose draw is forged upwards was not to be audited: it is named."""
+    n = next(n for n, body in _decisions(rich) if body['decision']['reason'] == 'AUDITED')
+    tree = changed(rich[n], ('offer', 'draw'), 0.999)
+    verdict = verify(forged(tmp_path / 'log', [*rich[:n], tree, *rich[n + 1 :]]))
+    assert verdict.flaw is not None
+    assert verdict.flaw.record == n
+
+
+@pytest.mark.parametrize('kind', ['AUDIT', 'LABEL'])
+def test_a_removed_audit_or_a_doubled_label_is_found(
+    rich: tuple[Tree, ...], tmp_path: Path, kind: str
+) -> None:
+    """The chain recomputed: an audit that never ended, a label that came twice are not sound."""
+    outcomes = [n for n, tree in enumerate(rich) if tree['kind'] == 'outcome']
+    n = next(n for n in outcomes if rich[n]['body']['outcome']['kind'] == kind)
+    middle = [] if kind == 'AUDIT' else [rich[n], rich[n]]
+    verdict = verify(forged(tmp_path / 'log', [*rich[:n], *middle, *rich[n + 1 :]]))
+    assert verdict.flaw is not None
+    assert verdict.flaw.record >= n
+
+
+@given(st.floats(-1.0, 1.0), st.floats(0.0, 1.0))
+def test_a_gain_over_the_carried_answer_comes_back_to_the_bit(gain: float, base: float) -> None:
+    """The recorded difference and the base give a gain whose difference is the recorded one."""
+    tier = Tier('slow', TierKind.SLOW, True, Reason.REUSED, gain - base, 0.0, 0.0, 0.0, 1.0, 1.0,
+                0.0, (), (), 0.0)  # fmt: skip
+    assert _gain(tier, base).mean - base == gain - base
+
+
 @pytest.mark.parametrize(
     'text', ['', '{', '[]', 'null', '3', '{}', '{"log": 3}', '{"log": {"records": 1}}']
 )
@@ -395,6 +552,14 @@ def test_a_forged_header_is_a_finding_not_a_crash(
     verdict = verify(forged(tmp_path / 'log', [head, *whole.bodies[1:]]))
     assert not verdict.sound
     assert verdict.flaw is not None
+
+
+def test_a_log_of_another_schema_is_named(whole: Whole, tmp_path: Path) -> None:
+    """A log of an older or newer version is no forgery: the two numbers are told."""
+    head = changed(whole.bodies[0], ('schema_version',), 1)
+    verdict = verify(forged(tmp_path / 'log', [head, *whole.bodies[1:]]))
+    assert verdict.flaw is not None
+    assert 'is of schema 1; this version takes 2' in verdict.flaw.what
 
 
 @pytest.mark.parametrize('field', ['mission_id', 'software', 'config_digest', 'segment'])

@@ -50,6 +50,58 @@ def test_round_trip(tmp_path: Path) -> None:
         assert np.array_equal(getattr(read, name), getattr(table, name))
 
 
+def test_looks_come_back(tmp_path: Path) -> None:
+    """Looks at the images are read bit by bit; a row without an image has none."""
+    table = pair.seen(pair.table(30))
+    assert table.sharpness is not None
+    table.sharpness[3] = np.nan
+    read = read_table(pair.write_table(tmp_path / 't.npz', table))
+    for name in ('sharpness', 'exposure', 'thumbnail'):
+        assert np.array_equal(getattr(read, name), getattr(table, name), equal_nan=True)
+    one = read.look(2)
+    assert one is not None
+    assert (one.thumbnail.dtype, one.thumbnail.shape) == (np.float32, (12, 12))
+    assert one.sharpness == table.sharpness[2]
+    assert read.look(3) is None
+    assert pair.table(5).look(0) is None
+
+
+def test_whole_grey_levels_are_enough(tmp_path: Path) -> None:
+    """Thumbnails may be stored as bytes."""
+    grey = np.full((ROWS, 12, 12), 200, np.uint8)
+    shares = np.full(ROWS, 0.5)
+    path = written(tmp_path, thumbnail=grey, sharpness=shares, exposure=shares)
+    one = read_table(path).look(0)
+    assert one is not None
+    assert (one.thumbnail == 200.0).all()
+
+
+@pytest.mark.parametrize(
+    ('changes', 'why'),
+    [
+        ({'exposure': None}, 'lacks exposure'),
+        ({'thumbnail': None}, 'lacks thumbnail'),
+        ({'thumbnail': np.zeros((ROWS, 12))}, 'must be'),
+        ({'thumbnail': np.zeros((ROWS, 6, 6))}, 'must be'),
+        ({'thumbnail': np.full((ROWS, 12, 12), 256.0)}, 'thumbnail has values outside'),
+        ({'thumbnail': np.full((ROWS, 12, 12), np.nan)}, 'thumbnail has values outside'),
+        ({'sharpness': np.full(ROWS, 1.5)}, 'sharpness has values outside'),
+        ({'exposure': np.full(ROWS, -0.5)}, 'exposure has values outside'),
+        ({'exposure': np.full(ROWS - 1, 0.5)}, 'differ in length'),
+    ],
+)
+def test_looks_that_are_none_are_refused(
+    tmp_path: Path, changes: dict[str, Any], why: str
+) -> None:
+    """All three columns or none, of the right shape and range."""
+    good = {
+        'thumbnail': np.zeros((ROWS, 12, 12)),
+        'sharpness': np.full(ROWS, 0.5),
+        'exposure': np.full(ROWS, 0.5),
+    }
+    assert why in refusal(written(tmp_path, **{**good, **changes}))
+
+
 def test_optional_columns_are_unknown(tmp_path: Path) -> None:
     """Without label, track and context these are -1, -1 and ''."""
     table = read_table(written(tmp_path, label=None))

@@ -73,8 +73,9 @@ class Diagnostics:
         self._before, self._before_s = counts, now_s
         statuses = [
             self._status('perception', *_perception(tally, health, fresh, elapsed_s)),
-            self._status('budget', *_budget(tally, health)),
+            self._status('budget', *_budget(tally, health, fresh)),
             self._status('slow model', *_slow(counts, health, fresh)),
+            self._status('learning', *_learning(tally, fresh)),
             self._status('audit log', *_audit(counts, health)),
         ]
         array = DiagnosticArray(status=statuses)
@@ -104,6 +105,9 @@ def _counts(tally: Tally) -> dict[str, int]:
         'late': tally.outcomes[OutcomeKind.LATE.value],
         'failed': tally.outcomes[OutcomeKind.FAILED.value],
         'outcomes': tally.outcomes.total(),
+        'advised': tally.advised,
+        'overdrawn': tally.overdrawn,
+        'labels_refused': tally.labels_refused,
     }
 
 
@@ -129,10 +133,14 @@ def _perception(
         (fresh['undecodable'], f'{fresh["undecodable"]} images could not be decoded'),
         (fresh['fast_failed'], f'the fast model failed on {fresh["fast_failed"]} images'),
         (fresh['rewinds'], 'the image stamps jumped back'),
+        (fresh['advised'], f'a declared rule gave advice on {fresh["advised"]} images'),
     )
     return finding, {
         'frames': tally.frames,
         'answered': tally.finals,
+        'reused': tally.reused,
+        'overridden': tally.overridden,
+        'advised': tally.advised,
         'undecodable': tally.undecodable,
         'fast_failed': tally.fast_failed,
         'duplicates': tally.duplicates,
@@ -147,14 +155,33 @@ def _perception(
     }
 
 
-def _budget(tally: Tally, health: Health) -> tuple[_Finding, dict[str, object]]:
-    values: dict[str, object] = {
-        'slow_share': tally.invoked / tally.frames if tally.frames else None
-    }
+def _budget(
+    tally: Tally, health: Health, fresh: Mapping[str, int]
+) -> tuple[_Finding, dict[str, object]]:
+    ran = tally.invoked + tally.observed
+    finding = _warn(
+        (fresh['overdrawn'], f'the safety reserve was overdrawn {fresh["overdrawn"]} times'),
+    )
+    values: dict[str, object] = {'slow_share': ran / tally.frames if tally.frames else None}
     for k, name in enumerate(health.resources):
         values[f'{name}_left'] = tally.left[k] if tally.left else None
+        values[f'{name}_audit_left'] = tally.audit_left[k] if tally.audit_left else None
         values[f'{name}_price'] = tally.price[k] if tally.price else None
-    return _FINE, values
+    return finding, values
+
+
+def _learning(tally: Tally, fresh: Mapping[str, int]) -> tuple[_Finding, dict[str, object]]:
+    finding = _warn((fresh['labels_refused'], f'{fresh["labels_refused"]} labels fit no frame'))
+    if finding is _FINE and tally.missing:
+        text = f'it learns: {tally.missing} more slow answers before it acts'
+        finding = _Finding(DiagnosticStatus.OK, text)
+    return finding, {
+        'observed': tally.observed,
+        'audits': tally.outcomes[OutcomeKind.AUDIT.value],
+        'missing': tally.missing,
+        'labels': tally.outcomes[OutcomeKind.LABEL.value],
+        'labels_refused': tally.labels_refused,
+    }
 
 
 def _slow(

@@ -17,6 +17,7 @@ from selector.audit import Head
 from selector.audit import Header
 from selector.build import Latency
 from selector.config import Config
+from selector.config import public
 from selector.config_file import ros_form
 from selector.errors import LogError
 from selector.perception import Perception
@@ -80,7 +81,11 @@ def open_mission(config: Config) -> Mission:
     header = build.header(made, folder.name, 'ros')
     log = AuditLog(folder / 'audit', header, config.audit.segment_records)
     perception = Perception(
-        controller, log, config.decision.deadline_s, config.decision.max_skew_s
+        controller,
+        log,
+        config.decision.deadline_s,
+        config.decision.max_skew_s,
+        key=build.audit_key(config, folder.name),
     )
     return Mission(folder, header, fast, slow, latency, perception)
 
@@ -125,7 +130,7 @@ def _run_folder(config: Config) -> Path:
             continue
         except OSError as err:
             raise LogError(f'cannot make the run folder {folder}: {err.strerror}') from err
-        _write(folder / 'config.yaml', ros_form(config))
+        _write(folder / 'config.yaml', ros_form(public(config)))
         return folder
     raise AssertionError('itertools.count ended')
 

@@ -12,14 +12,14 @@ from rcl_interfaces.msg import ParameterDescriptor
 from rcl_interfaces.msg import SetParametersResult
 from rclpy.node import Node
 from rclpy.parameter import Parameter as RosParameter
-from selector.budget import checked
-from selector.build import resources
+from selector.build import checked_budget
 from selector.config import Config
 from selector.config import flat
 from selector.config import from_flat
-from selector.config import Parameter
 from selector.config import parameters
 from selector.errors import ConfigError
+from selector.errors import SelectorError
+from selector.parameter import Parameter
 
 AUTOSTART = 'autostart'
 _AUTOSTART_TEXT = 'Configure and activate without being asked; false leaves it to a manager.'
@@ -37,11 +37,10 @@ def candidate(values: Mapping[str, object]) -> Config:
     """Return the configuration with `values` over the defaults, checked as a whole.
 
     Raises:
-        ConfigError: an unknown name, a bad value, or values that do not fit together.
+        SelectorError: an unknown name, a bad value, or values that do not fit together.
     """
     config = from_flat(values)
-    for resource in resources(config):
-        checked(resource)
+    checked_budget(config)
     return config
 
 
@@ -135,8 +134,10 @@ class Parameters:
 
     def _checked(self, changes: list[RosParameter]) -> SetParametersResult:
         try:
-            candidate({**flat(self.config), **self._ours(changes)})
-        except ConfigError as err:
+            changed = candidate({**flat(self.config), **self._ours(changes)})
+            if list(changed.budget.parts()) != list(self.config.budget.parts()):
+                raise ConfigError('what is budgeted is fixed; restart to add or drop an allowance')
+        except SelectorError as err:
             return SetParametersResult(successful=False, reason=str(err))
         return SetParametersResult(successful=True)
 

@@ -21,13 +21,14 @@ from selector.ros.stream import Publishers
 from selector.ros.stream import Stream
 from selector.settings import Change
 from selector_msgs.msg import Decision
+from selector_msgs.msg import Label
 from selector_msgs.msg import Outcome
 from selector_msgs.msg import Prediction
 from sensor_msgs.msg import CompressedImage
 from sensor_msgs.msg import Image
 
 SHADOW, STAKE, BUDGET = 'decision.shadow', 'decision.stake', 'budget.'
-_RECORD_DEPTH, _ANSWER_DEPTH = 1000, 100
+_RECORD_DEPTH, _ANSWER_DEPTH, _LABEL_DEPTH = 1000, 100, 1000
 _RELIABILITY = {
     'reliable': ReliabilityPolicy.RELIABLE,
     'best_effort': ReliabilityPolicy.BEST_EFFORT,
@@ -52,7 +53,7 @@ class Running:
             node.create_publisher(Decision, '~/decision', records),
             node.create_publisher(Outcome, '~/outcome', records),
         )
-        self._images: list[Subscription] = []
+        self._inputs: list[Subscription] = []
         self._declared = Declared(node, config.context.max_age_s, config.decision.stake)
         self._stream = Stream(
             node, mission, lambda: settings.config, self._declared, self._publishers
@@ -70,18 +71,19 @@ class Running:
         qos = QoSProfile(depth=image.queue_depth, reliability=_RELIABILITY[image.reliability])
         stream = self._stream
         self._declared.open()
-        self._images = [
+        self._inputs = [
             self._node.create_subscription(Image, 'image_raw', stream.receive_raw, qos),
             self._node.create_subscription(
                 CompressedImage, 'image_raw/compressed', stream.receive_compressed, qos
             ),
+            self._node.create_subscription(Label, '~/label', stream.receive_label, _LABEL_DEPTH),
         ]
 
     def deactivate(self) -> None:
         """Unsubscribe and answer what waits; the log stays open."""
-        for subscription in self._images:
+        for subscription in self._inputs:
             self._node.destroy_subscription(subscription)
-        self._images.clear()
+        self._inputs.clear()
         self._declared.close()
         self._stream.pause()
 
@@ -127,12 +129,12 @@ class Running:
         now = self._node.get_clock().now()
         config, declared = self._settings.config, self._declared
         health = Health(
-            active=bool(self._images),
+            active=bool(self._inputs),
             shadow=config.decision.shadow,
             stake=declared.stake,
             context=declared.context(now.nanoseconds),
             context_age_s=declared.context_age_s(now.nanoseconds),
-            resources=tuple(r.name for r in resources(config)),
+            resources=tuple(r.name for r in self._mission.header.settings.resources),
             busy_since_s=self._stream.busy_since_s(),
             slow_p99_s=self._mission.latency.p99_s,
             records_lost=self._mission.perception.log.lost,

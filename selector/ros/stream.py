@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 import contextlib
+import math
 import queue
 import time
 from typing import NamedTuple
@@ -18,24 +19,26 @@ from rclpy.impl.implementation_singleton import rclpy_implementation
 from rclpy.node import Node
 from rclpy.publisher import Publisher
 from selector.build import FAST
-from selector.build import resources
 from selector.build import SLOW
 from selector.config import Config
+from selector.errors import InputError
 from selector.errors import PredictionError
+from selector.errors import SequenceError
 from selector.frame import Frame
 from selector.perception import Decided
 from selector.perception import Final
 from selector.perception import Learned
 from selector.perception import Situation
 from selector.prediction import Prediction
+from selector.ros import label
 from selector.ros.call import Call
 from selector.ros.call import Source
-from selector.ros.conversions import decision_to_ros
 from selector.ros.conversions import frame_from_compressed
 from selector.ros.conversions import frame_from_raw
 from selector.ros.conversions import outcome_to_ros
 from selector.ros.conversions import prediction_to_ros
 from selector.ros.conversions import stamp_ns_from_ros
+from selector.ros.decision_message import decision_to_ros
 from selector.ros.declared import Declared
 from selector.ros.mission import Mission
 from selector.ros.outbox import Outbox
@@ -45,6 +48,7 @@ from selector.settings import Change
 from selector.worker import Finished
 from selector.worker import run
 from selector.worker import Worker
+from selector_msgs.msg import Label
 from sensor_msgs.msg import CompressedImage
 from sensor_msgs.msg import Image
 from std_msgs.msg import Header
@@ -80,6 +84,8 @@ class Stream:
         self._latest_ns: int | None = None
         self._twins = Twins()
         self._classes = len(mission.header.labels)
+        resources = mission.header.settings.resources
+        self._exchange_rate = tuple(r.exchange_rate for r in resources)
         self._call: Call | None = None
         self._waits = False
         self._finished: queue.SimpleQueue[Finished] = queue.SimpleQueue()
@@ -102,6 +108,17 @@ class Stream:
         if not self._twin(msg):
             self._take(frame_from_raw(msg, self._sequence, _CAMERA), source)
 
+    def receive_label(self, msg: Label) -> None:
+        """Take in what is right about an earlier frame; what fits none is counted, not fatal."""
+        self._drain()
+        try:
+            found = label.learned(msg, self._mission, self._now_ns())
+        except (InputError, SequenceError) as err:
+            self.tally.labels_refused += 1
+            self._node.get_logger().warning(f'label is ignored: {err}', throttle_duration_sec=5.0)
+            return
+        self._publish_outcome(*found)
+
     def adjust(self, change: Change) -> None:
         """Apply and record a change from outside the frames.
 
@@ -110,6 +127,8 @@ class Stream:
         """
         self._drain()
         self._mission.perception.adjust(change)
+        if change.resources is not None:
+            self._exchange_rate = tuple(r.exchange_rate for r in change.resources)
 
     def pause(self) -> None:
         """Answer what waits now, without the slow model."""
@@ -168,8 +187,10 @@ class Stream:
         self._publish_decision(decided, source)
         if decided.final is not None:
             self._answer(decided.final, source)
-        else:
+        if decided.invoke:
             self._invoke(frame, source, start_s + decided.remaining_s)
+        elif decided.observe:
+            self._observe(frame, source)
         if self._config().publish.mode == 'provisional_then_final' and fast is not None:
             self._preview(Final(frame, FAST, fast, decided.record.fast_loss), source)
 
@@ -192,13 +213,22 @@ class Stream:
         self._latest_ns = stamp_ns if latest is None else max(latest, stamp_ns)
 
     def _invoke(self, frame: Frame, source: Source, due_s: float) -> None:
-        assert frame.image is not None  # the controller invokes nothing on an undecodable frame
         now_s = time.perf_counter()
         allowed_s = max(0.0, due_s - now_s)
-        self._call, self._waits = Call(frame.sequence, source, now_s, allowed_s), True
-        self._worker.submit(frame.sequence, frame.image)
+        self._submit(frame, Call(frame.sequence, source, now_s, allowed_s))
+        self._waits = True
         self._alarm.timer_period_ns = int(allowed_s * 1e9)
         self._alarm.reset()
+
+    def _observe(self, frame: Frame, source: Source) -> None:
+        """Have the slow model look at a frame whose answer is out already; nobody waits for it."""
+        now_s = time.perf_counter()
+        self._submit(frame, Call(frame.sequence, source, now_s, math.inf))
+
+    def _submit(self, frame: Frame, call: Call) -> None:
+        assert frame.image is not None  # the controller invokes nothing on an undecodable frame
+        self._call, self._waits = call, False
+        self._worker.submit(frame.sequence, frame.image)
 
     def _ended(self, finished: Finished) -> None:
         """Hand a result over; called in the slow model's thread."""
@@ -249,7 +279,7 @@ class Stream:
             decided.link,
             source.header,
             self._mission.header,
-            exchange_rate=tuple(r.exchange_rate for r in resources(self._config())),
+            exchange_rate=self._exchange_rate,
             publish_ns=self._now_ns(),
         )
         self._publishers.decision.publish(msg)
@@ -257,7 +287,7 @@ class Stream:
     def _publish_outcome(self, learned: Learned, source: Source) -> None:
         self.tally.learned(learned.record)
         mission_id = self._mission.header.mission_id
-        msg = outcome_to_ros(learned.record, learned.link, source.header, mission_id)
+        msg = outcome_to_ros(learned, source.header, mission_id)
         self._publishers.outcome.publish(msg)
         if learned.final is not None:
             self._answer(learned.final, source)

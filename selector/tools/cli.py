@@ -165,15 +165,27 @@ def explain(log: Path, frame: int, as_json: bool) -> int:
 @_SET
 @_JSON
 @click.option('--format', 'form', type=click.Choice(['text', 'yaml', 'markdown']), default='text')
+@click.option('--derived', is_flag=True, help='What follows from the budget: rho, B, kappa, beta.')
 @_told
-def params(config_file: Path | None, settings: tuple[str, ...], as_json: bool, form: str) -> int:
+def params(
+    *,
+    config_file: Path | None,
+    settings: tuple[str, ...],
+    as_json: bool,
+    form: str,
+    derived: bool,
+) -> int:
     """List every parameter with its value, range and unit, or write them as a ROS file."""
+    from selector.tools.params import as_derived
+    from selector.tools.params import as_derived_json
     from selector.tools.params import as_markdown
     from selector.tools.params import as_text
     from selector.tools.params import as_yaml
 
     config = load(config_file, settings)
-    if as_json:
+    if derived:
+        click.echo(json.dumps(as_derived_json(config)) if as_json else as_derived(config))
+    elif as_json:
         click.echo(json.dumps(flat(config)))
     elif form == 'markdown':
         click.echo(as_markdown(), nl=False)

@@ -19,16 +19,21 @@ from selector.audit import Flaw
 from selector.audit import records
 from selector.audit import segments
 from selector.bag import Bag
+from selector.build import FAST
 from selector.build import Plan
 from selector.build import plan
 from selector.build import share
 from selector.build import SLOW
 from selector.config import Config
 from selector.config import flat
+from selector.decision import Purse
+from selector.decision import Reason
+from selector.decision import REUSE
 from selector.errors import BagError
 from selector.errors import MissingError
 from selector.errors import SelectorError
 from selector.justification import Justification
+from selector.outcome import OutcomeKind
 from selector.outcome import OutcomeRecord
 from selector.redecision import verify
 from selector.table import ProfileTable
@@ -188,25 +193,51 @@ class _Process:
 
 
 def read_live(folder: Path, table: ProfileTable) -> Live:
-    """Return where the log's run invoked slow and what it answered, matched by stamp.
+    """Return where the log's run had slow run and what it answered, matched by stamp.
 
     Raises:
         BagError: the log's frames are not those of the table.
     """
-    place = {int(stamp): k for k, stamp in enumerate(table.stamp_ns)}
-    invoked = np.zeros(len(place), np.bool_)
-    answer = np.full(len(place), -1, np.int64)
-    frame: dict[int, int] = {}
+    run = _Answers(table)
     for found in records(segments(folder)):
         if isinstance(found, Flaw):
             break
-        body = found.body
-        if isinstance(body, Justification):
-            if body.offer.stamp_ns not in place:
-                raise BagError(f'the log has a frame of stamp {body.offer.stamp_ns}, the bag not')
-            k = frame[body.offer.sequence] = place[body.offer.stamp_ns]
-            answer[k] = body.offer.fast_class
-            invoked[k] = body.observation_probability == 1.0
-        elif isinstance(body, OutcomeRecord) and body.committed == body.outcome.tier:
-            answer[frame[body.outcome.sequence]] = body.outcome.class_id
-    return Live(invoked, answer)
+        if isinstance(found.body, Justification):
+            run.decided(found.body)
+        elif isinstance(found.body, OutcomeRecord):
+            run.learned(found.body)
+    return Live(run.invoked, run.answer)
+
+
+class _Answers:
+    """What was answered about each frame of a table, as the records tell it one by one."""
+
+    def __init__(self, table: ProfileTable) -> None:
+        self._place = {int(stamp): k for k, stamp in enumerate(table.stamp_ns)}
+        self._frame: dict[int, int] = {}
+        self._said: dict[tuple[int, str], int] = {}
+        self.invoked = np.zeros(len(self._place), np.bool_)
+        self.answer = np.full(len(self._place), -1, np.int64)
+
+    def decided(self, record: Justification) -> None:
+        """Take in a decision."""
+        offer, decision = record.offer, record.decision
+        if offer.stamp_ns not in self._place:
+            raise BagError(f'the log has a frame of stamp {offer.stamp_ns}, the bag not')
+        k = self._frame[offer.sequence] = self._place[offer.stamp_ns]
+        self._said[offer.sequence, FAST] = offer.fast_class
+        shadowed = decision.reason is Reason.SHADOWED
+        self.invoked[k] = decision.purse is not Purse.NONE and not shadowed
+        kept = decision.base.name if shadowed else decision.chosen
+        reused = (record.carried, record.carried_tier)
+        source = reused if kept == REUSE else (offer.sequence, FAST)
+        self.answer[k] = self._said.get(source, -1)
+
+    def learned(self, record: OutcomeRecord) -> None:
+        """Take in an outcome; a frame that waited has its answer with it."""
+        outcome = record.outcome
+        if outcome.kind is not OutcomeKind.LABEL:
+            self._said[outcome.sequence, outcome.tier] = outcome.class_id
+        if record.committed:
+            said = self._said.get((outcome.sequence, record.committed), -1)
+            self.answer[self._frame[outcome.sequence]] = said

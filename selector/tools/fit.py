@@ -14,8 +14,8 @@ from selector.correlation_file import context_tree
 from selector.correlation_file import SCHEMA
 from selector.errors import InputError
 from selector.errors import MissingError
-from selector.gain import ALL_CONTEXTS
-from selector.gain import ContextTables
+from selector.fitted_gain import ALL_CONTEXTS
+from selector.fitted_gain import ContextTables
 from selector.table import ProfileTable
 from selector.tasks import classification
 

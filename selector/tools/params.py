@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
+import math
 
+from selector.allowance import derived
+from selector.allowance import render
+from selector.build import checked_budget
 from selector.config import Config
 from selector.config import flat
-from selector.config import Parameter
 from selector.config import parameters
+from selector.parameter import Parameter
 
 
 def allowed(parameter: Parameter) -> str:
@@ -78,6 +82,29 @@ def as_markdown() -> str:
             f'| {parameter.description} |'
         )
     return '\n'.join(lines) + '\n'
+
+
+def as_derived(config: Config) -> str:
+    """Return what follows from the budget in the user's words, as a table.
+
+    Raises:
+        SelectorError: an allowance cannot be read or kept.
+    """
+    return render(derived(resource) for resource in checked_budget(config))
+
+
+def as_derived_json(config: Config) -> list[dict[str, object]]:
+    """Return the same as JSON values; what is infinite or not known is None.
+
+    Raises:
+        SelectorError: see `as_derived`.
+    """
+    rows = [derived(resource)._asdict() for resource in checked_budget(config)]
+    return [{name: _finite(value) for name, value in row.items()} for row in rows]
+
+
+def _finite(value: object) -> object:
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _yaml(value: bool | int | float | str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+import math
 from typing import NamedTuple
 
 import numpy as np
@@ -17,8 +18,13 @@ from selector.build import SLOW
 from selector.errors import BagError
 from selector.errors import PredictionError
 from selector.prediction import Model
+from selector.scene import CELLS
+from selector.scene import Look
+from selector.scene import look
 from selector.table import ProfileTable
 from selector.worker import run
+
+_BLANK = np.zeros((CELLS, CELLS), np.float32)
 
 
 class Profile(NamedTuple):
@@ -36,6 +42,7 @@ class Profile(NamedTuple):
 
 class _Row(NamedTuple):
     seen: BagFrame
+    look: Look | None
     fast: tuple[float, ...]
     slow: tuple[float, ...]
     fast_s: float
@@ -77,6 +84,9 @@ def profile_bag(
         slow_scores=np.array([r.slow for r in rows]),
         digest=tuple(r.seen.frame.digest for r in rows),
         fault=tuple(r.seen.frame.fault for r in rows),
+        sharpness=np.array([r.look.sharpness if r.look else math.nan for r in rows]),
+        exposure=np.array([r.look.exposure if r.look else math.nan for r in rows]),
+        thumbnail=np.array([r.look.thumbnail if r.look else _BLANK for r in rows], np.float32),
     )
     return Profile(table, np.array([r.fast_s for r in rows]), np.array([r.slow_s for r in rows]))
 
@@ -85,7 +95,8 @@ def _row(seen: BagFrame, fast: Model, slow: Model, classes: int) -> _Row:
     bare = seen._replace(frame=seen.frame._replace(image=None))
     image = seen.frame.image
     answers = [_scores(model, image, classes) for model in (fast, slow)]
-    return _Row(bare, answers[0][0], answers[1][0], answers[0][1], answers[1][1])
+    seen_look = None if image is None else look(image)
+    return _Row(bare, seen_look, answers[0][0], answers[1][0], answers[0][1], answers[1][1])
 
 
 def _scores(

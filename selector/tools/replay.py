@@ -13,13 +13,16 @@ from numpy.typing import NDArray
 from selector.audit import AuditLog
 from selector.audit import digest
 from selector.audit import Head
+from selector.build import audit_key
 from selector.build import build_controller
 from selector.build import FAST
 from selector.build import header
 from selector.build import Plan
 from selector.build import SLOW
 from selector.config import Config
+from selector.config import public
 from selector.config_file import ros_form
+from selector.decision import REUSE
 from selector.errors import InputError
 from selector.frame import Frame
 from selector.perception import Final
@@ -33,8 +36,9 @@ class Run(NamedTuple):
     """What a run did, by frame.
 
     Attributes:
-        invoked: (N,) bool, slow was invoked.
+        invoked: (N,) bool, slow ran, be it for the answer or only to learn from.
         answer: (N,) committed class, -1 without an answer.
+        reused: (N,) bool, an earlier answer was carried on.
         unanswered: frames without a final answer.
         head: how the log ends.
         folder: the run folder.
@@ -42,18 +46,23 @@ class Run(NamedTuple):
 
     invoked: NDArray[np.bool_]
     answer: NDArray[np.int64]
+    reused: NDArray[np.bool_]
     unanswered: int
     head: Head
     folder: Path
 
 
 class _Call(NamedTuple):
-    """An open call in virtual time; a fault or an answer that comes at `done_ns`."""
+    """An open call in virtual time; a fault or an answer that comes at `done_ns`.
+
+    While the frame waits for it, `waits` is true.
+    """
 
     sequence: int
     start_ns: int
     deadline_ns: int
     done_ns: int
+    waits: bool
 
 
 class _Replay:
@@ -65,11 +74,12 @@ class _Replay:
         self._slow_ns = _nanoseconds(made.settings.tiers[0].latency_p50_s)
         self._stake = made.config.decision.stake
         self._names = made.cards[FAST].name, made.cards[SLOW].name
+        self._trust_tracks = made.config.decision.trust_tracks
         self._call: _Call | None = None
-        self._timed_out = False
         count = len(table.stamp_ns)
         self.invoked = np.zeros(count, np.bool_)
         self.answer = np.full(count, -1, np.int64)
+        self.reused = np.zeros(count, np.bool_)
         self.finals = np.zeros(count, np.int64)
 
     def frame(self, k: int) -> None:
@@ -81,24 +91,31 @@ class _Replay:
         frame = Frame(k, stamp_ns, '', '', None, table.digest[k], table.fault[k])
         fast = _prediction(self._names[0], table.fast_scores[k])
         fault = '' if fast is not None else table.fault[k] or 'the fast model gave no answer'
-        busy = () if self._call is None else (SLOW,)
-        situation = Situation(stamp_ns, now_ns, table.context[k], self._stake, busy)
+        situation = Situation(
+            stamp_ns,
+            now_ns,
+            table.context[k],
+            self._stake,
+            () if self._call is None else (SLOW,),
+            track=int(table.track[k]) if self._trust_tracks else -1,
+            look=table.look(k),
+        )
         decided = self._perception.begin(frame, fast, fault, situation)
         if decided.final is not None:
             self._commit(decided.final)
-            return
-        self.invoked[k] = True
-        deadline_ns = now_ns + _nanoseconds(decided.remaining_s)
-        self._call = _Call(k, now_ns, deadline_ns, now_ns + self._slow_ns)
-        self._timed_out = False
+        if decided.invoke or decided.observe:
+            self.invoked[k] = True
+            deadline_ns = now_ns + _nanoseconds(decided.remaining_s)
+            done_ns = now_ns + self._slow_ns
+            self._call = _Call(k, now_ns, deadline_ns, done_ns, bool(decided.invoke))
 
     def until(self, now_ns: int) -> None:
         """Let everything happen that is due at `now_ns`."""
         call = self._call
         if call is None:
             return
-        if call.done_ns > call.deadline_ns <= now_ns and not self._timed_out:
-            self._timed_out = True
+        if call.waits and call.done_ns > call.deadline_ns <= now_ns:
+            self._call = call._replace(waits=False)
             latency_s = (call.deadline_ns - call.start_ns) * 1e-9
             self._learned(
                 self._perception.timed_out(call.sequence, call.deadline_ns, latency_s).final
@@ -124,6 +141,7 @@ class _Replay:
     def _commit(self, final: Final) -> None:
         k = final.frame.sequence
         self.finals[k] += 1
+        self.reused[k] = final.tier == REUSE
         self.answer[k] = -1 if final.prediction is None else final.prediction.class_id
 
 
@@ -150,14 +168,20 @@ def replay(table: ProfileTable, made: Plan, folder: Path) -> Run:
     controller = build_controller(made)  # before the folder, which a refused budget must not leave
     log = AuditLog(folder / 'audit', head, made.config.audit.segment_records)
     decision = made.config.decision
-    perception = Perception(controller, log, decision.deadline_s, decision.max_skew_s)
+    perception = Perception(
+        controller,
+        log,
+        decision.deadline_s,
+        decision.max_skew_s,
+        key=audit_key(made.config, mission),
+    )
     state = _Replay(table, made, perception)
     for k in range(len(table.stamp_ns)):
         state.frame(k)
     state.until(2**63)
     end = log.close()
     unanswered = int((state.finals != 1).sum())
-    done = Run(state.invoked, state.answer, unanswered, end, folder)
+    done = Run(state.invoked, state.answer, state.reused, unanswered, end, folder)
     write_summary(folder, made.config, end, _counts(done))
     return done
 
@@ -168,12 +192,13 @@ def _counts(done: Run) -> dict[str, object]:
         'decisions': len(done.answer),
         'unanswered': done.unanswered,
         'slow_calls': int(done.invoked.sum()),
+        'reused': int(done.reused.sum()),
     }
 
 
 def write_summary(folder: Path, config: Config, head: Head, counts: dict[str, object]) -> None:
-    """Write `config.yaml` (ROS form, complete) and `summary.json` into a run folder."""
-    (folder / 'config.yaml').write_text(ros_form(config))
+    """Write `config.yaml` (ROS form, without the audit key) and `summary.json`."""
+    (folder / 'config.yaml').write_text(ros_form(public(config)))
     summary = {'log': {'records': head.records, 'head': head.hash}, **counts}
     (folder / 'summary.json').write_text(json.dumps(summary, indent=1) + '\n')
 
@@ -181,8 +206,10 @@ def write_summary(folder: Path, config: Config, head: Head, counts: dict[str, ob
 def table_digest(table: ProfileTable) -> str:
     """Return the SHA-256 over everything a replay reads from a table."""
     whole = hashlib.sha256()
-    for column in (table.stamp_ns, table.fast_scores, table.slow_scores):
-        whole.update(np.ascontiguousarray(column).tobytes())
+    looks = (table.sharpness, table.exposure, table.thumbnail)
+    for column in (table.stamp_ns, table.fast_scores, table.slow_scores, table.track, *looks):
+        if column is not None:
+            whole.update(np.ascontiguousarray(column).tobytes())
     whole.update(digest((table.context, table.digest, table.fault)).encode())
     return whole.hexdigest()
 

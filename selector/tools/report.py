@@ -18,17 +18,18 @@ from selector.bag import Bag
 from selector.bag import Loss
 from selector.build import FAST
 from selector.build import file_digest
+from selector.build import models_folder
 from selector.build import Plan
 from selector.build import plan
-from selector.build import share
 from selector.build import SLOW
 from selector.card import checked_file
 from selector.card import read_card
 from selector.config import Config
 from selector.correlation_file import write_correlation
+from selector.decision import Reason
 from selector.errors import LogError
 from selector.errors import ModelError
-from selector.gain import ALL_CONTEXTS
+from selector.fitted_gain import ALL_CONTEXTS
 from selector.justification import explain
 from selector.justification import Justification
 from selector.redecision import Verdict
@@ -58,6 +59,7 @@ def replay_report(
             'frames': len(done.answer),
             'decisions': verdict.decisions,
             'unanswered': done.unanswered,
+            'reused': int(done.reused.sum()),
             'verified': verdict.sound,
             'log': done.head._asdict(),
             'folder': str(out),
@@ -179,7 +181,7 @@ def worth_explaining(log: Path) -> str:
     best, start_ns = None, None
     for header, record in decisions(log):
         start_ns = record.offer.stamp_ns if start_ns is None else start_ns
-        rank = (record.observation_probability, record.decision.margin)
+        rank = (record.decision.reason is Reason.GAIN_ABOVE_PRICE, record.decision.margin)
         if best is None or rank > best[0]:
             names = tuple(r.name for r in header.settings.resources)
             best = (rank, record, names)
@@ -188,9 +190,7 @@ def worth_explaining(log: Path) -> str:
 
 def fit_report(table: Path, config: Config, out: Path, date: str, as_json: bool) -> int:
     """Fit a correlation from a table, write it and print its summary."""
-    folder = (
-        Path(config.models.folder).expanduser() if config.models.folder else share() / 'models'
-    )
+    folder = models_folder(config)
     models = {
         FAST: read_card(folder / config.models.fast).sha256,
         SLOW: read_card(folder / config.models.slow).sha256,
@@ -217,9 +217,7 @@ def fit_report(table: Path, config: Config, out: Path, date: str, as_json: bool)
 
 def models_report(config: Config, as_json: bool) -> int:
     """List the models folder; 1 when a file is not the one its card names."""
-    folder = (
-        Path(config.models.folder).expanduser() if config.models.folder else share() / 'models'
-    )
+    folder = models_folder(config)
     cards = sorted(folder.glob('*/card.yaml'))
     if not cards:
         raise ModelError(f'no models in {folder}: it holds no */card.yaml', path=str(folder))
@@ -241,9 +239,7 @@ def models_report(config: Config, as_json: bool) -> int:
 
 def model_card(config: Config, name: str) -> str:
     """Return a model's checked card as YAML."""
-    folder = (
-        Path(config.models.folder).expanduser() if config.models.folder else share() / 'models'
-    )
+    folder = models_folder(config)
     card = read_card(folder / name)
     checked_file(card, folder / name)
     return yaml.safe_dump(card.model_dump(), sort_keys=False).rstrip()

@@ -41,8 +41,8 @@ def rows(
     Args:
         profile: both models on every frame.
         made: the plan, for the energy figures.
-        invoked: (N,) where this run invoked slow.
-        answer: (N,) what this run committed.
+        invoked: (N,) where this run had slow run, audits included.
+        answer: (N,) what this run committed, answers that were carried on included.
     """
     table = profile.table
     known = table.label >= 0

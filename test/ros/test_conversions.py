@@ -9,31 +9,38 @@ from typing import Any
 from builtin_interfaces.msg import Time
 import numpy as np
 import pytest
+from scripted import ScriptedGain
 from selector.audit import Header
 from selector.audit import Link
 from selector.audit import ModelIdentity
 from selector.budget import Resource
 from selector.controller import Controller
+from selector.decision import Advice
+from selector.decision import Purse
+from selector.decision import Reason
 from selector.decision import TierKind
 from selector.decision import TierSpec
+from selector.errors import InputError
 from selector.evidence import EVIDENCE_NAMES
+from selector.evidence import SCENE_NAMES
+from selector.evidence import UNSEEN
 from selector.frame import Frame
-from selector.gain import FastAssessment
-from selector.gain import Gain
 from selector.justification import Justification
 from selector.justification import Offer
 from selector.outcome import Outcome
 from selector.outcome import OutcomeKind
 from selector.outcome import OutcomeRecord
 from selector.perception import Final
+from selector.perception import Learned
 from selector.prediction import Prediction
-from selector.ros.conversions import decision_to_ros
 from selector.ros.conversions import frame_from_compressed
 from selector.ros.conversions import frame_from_raw
+from selector.ros.conversions import label_from_ros
 from selector.ros.conversions import outcome_to_ros
 from selector.ros.conversions import prediction_to_ros
 from selector.ros.conversions import stamp_ns_from_ros
 from selector.ros.conversions import stamp_to_ros
+from selector.ros.decision_message import decision_to_ros
 from selector.settings import Settings
 from selector.tasks import classification
 import selector_msgs.msg as ros
@@ -44,6 +51,7 @@ from std_msgs.msg import Header as RosHeader
 
 STAMP_NS = 1_700_000_000_123_456_789
 HEADER = RosHeader(stamp=stamp_to_ros(STAMP_NS), frame_id='camera_optical')
+NAMES = (*EVIDENCE_NAMES, *SCENE_NAMES)
 LINK = Link('b' * 64, 'a' * 64)
 SCORES = (0.7, 0.2, 0.1)
 CALLS = Resource('slow_calls', 2.0, 20.0, 1.0, 0.05, 1.0)
@@ -60,29 +68,13 @@ MISSION = Header(
     models=(ModelIdentity('fast', 'f', 'd' * 64), ModelIdentity('slow', 's', 'e' * 64)),
     correlation_digest='f' * 64,
     reference='LABEL',
-    evidence_names=EVIDENCE_NAMES,
+    evidence_names=NAMES,
     labels=('a', 'b', 'c'),
 )
 
 
-class _Gain:
-    """Predicts a gain of one half."""
-
-    def assess(self, evidence: Any, _context: str) -> FastAssessment:
-        return FastAssessment(1.0 if evidence is None else 0.5, 10, 'all', False)
-
-    def gain(self, _tier: str, _evidence: Any, _context: str) -> Gain:
-        return Gain(0.5, 0.1)
-
-    def answer_loss(self, _tier: str, _evidence: Any, _context: str) -> float:
-        return 0.1
-
-    def learn(self, _tier: str, _evidence: Any, _context: str, _disagreement: float) -> None:
-        pass
-
-
-def record(**changes: Any) -> Justification:
-    """Return a decision record of a real controller."""
+def offered(**changes: Any) -> Offer:
+    """Return a frame that the fast model has answered."""
     offer = Offer(
         sequence=7,
         camera='',
@@ -97,8 +89,38 @@ def record(**changes: Any) -> Justification:
         fast_class=0,
         remaining_s=0.05,
     )
-    offer = dataclasses.replace(offer, **changes)
-    return Controller(MISSION.settings, _Gain()).offer(offer).record
+    return dataclasses.replace(offer, **changes)
+
+
+def record(**changes: Any) -> Justification:
+    """Return a decision record of a real controller that expects a gain of one half."""
+    made = Controller(MISSION.settings, ScriptedGain({'slow': 0.5}))
+    return made.offer(offered(**changes)).record
+
+
+def reused() -> Justification:
+    """Return the record of frame 8, to which the answer of frame 7 is carried on."""
+    predictor = ScriptedGain({'slow': 0.5})
+    made = Controller(
+        dataclasses.replace(MISSION.settings, reuse_max_age_s=5.0, audit_share=0.2), predictor
+    )
+    made.offer(offered())
+    made.resume(answer(OutcomeKind.ANSWERED))
+    predictor.reuse_gain, predictor.reach, predictor.missing = 0.49, 3.0, 2
+    return made.offer(offered(sequence=8, stamp_ns=STAMP_NS + 100_000_000)).record
+
+
+def answer(kind: OutcomeKind, **changes: Any) -> Outcome:
+    """Return slow's answer to frame 7."""
+    evidence = classification.evidence(SCORES)
+    outcome = Outcome(7, 'slow', kind, STAMP_NS, 0.02, evidence, 1, 1.0, (1.0,))
+    return dataclasses.replace(outcome, **changes)
+
+
+def told(given: OutcomeRecord, label_loss: float | None = None) -> ros.Outcome:
+    """Return an outcome as a message."""
+    frame = Frame(7, STAMP_NS, 'camera_optical', '', None, '')
+    return outcome_to_ros(Learned(given, LINK, None, frame, label_loss), HEADER, 'm1')
 
 
 def message(given: Justification) -> ros.Decision:
@@ -172,8 +194,14 @@ def test_decision_says_what_the_record_says() -> None:
     assert msg.header == HEADER
     assert (msg.sequence, msg.mission_id, msg.reason) == (7, 'm1', 'GAIN_ABOVE_PRICE')
     assert stamp_ns_from_ros(msg.receive_stamp) == STAMP_NS + 1
-    assert list(msg.evidence_names) == list(EVIDENCE_NAMES)
-    assert msg.evidence_values.tolist() == list(given.offer.evidence or ())
+    assert list(msg.evidence_names) == list(NAMES)
+    assert len(NAMES) == 8
+    assert msg.evidence_values.tolist() == [*(given.offer.evidence or ()), *given.offer.scene]
+    assert (msg.base, msg.base_gain, msg.purse, msg.observe) == ('fast', 0.0, 'rule', '')
+    assert (msg.rule, msg.advice, list(msg.matched_rules)) == ('', '', [])
+    assert (msg.carried_sequence, msg.carried_tier) == (-1, '')
+    assert all(map(math.isnan, (msg.stale, msg.reuse_gain)))
+    assert (msg.reach, msg.support, msg.missing, msg.reference) == (1.0, 100, 0, 'LABEL')
     assert (msg.record_hash, msg.previous_hash) == LINK
     assert msg.budget_left.tolist() == [20.0]
     assert msg.exchange_rate.tolist() == [0.05]
@@ -194,18 +222,19 @@ def test_decision_lists_the_fast_tier_first() -> None:
     assert (fast.gain, fast.net, fast.cost.tolist()) == (0.0, 0.0, [0.0])
     assert (slow.name, slow.kind, slow.reason) == ('slow', ros.Tier.SLOW, 'GAIN_ABOVE_PRICE')
     assert slow.net == slow.value - slow.price[0] * slow.cost[0]
-    assert math.isnan(slow.persistence)
+    assert (slow.disagreement, slow.khat, slow.persistence) == (0.5, 1.0, 1.0)
+    assert all(map(math.isnan, (fast.disagreement, fast.khat, fast.persistence)))
     kept, _ = message(record(busy=('slow',))).tiers
     assert kept.reason == 'FAST_KEPT'
 
 
 def test_decision_without_a_fast_answer() -> None:
-    """No evidence is an empty list; what cannot flip is NaN; the fast tier is not feasible."""
+    """No evidence is NaN, beside what the scene says; no flip; fast is not feasible."""
     msg = message(record(evidence=None, fast_class=-1, fault='torn', decodable=False))
     assert msg.reason == 'INPUT_UNDECODABLE'
     assert (msg.fault, msg.degraded, msg.fast_class) == ('torn', True, -1)
-    assert list(msg.evidence_names) == []
-    assert len(msg.evidence_values) == 0
+    assert all(map(math.isnan, msg.evidence_values[:3]))
+    assert msg.evidence_values[3:].tolist() == list(UNSEEN)
     assert math.isnan(msg.flip_before)
     assert math.isnan(msg.flip_after)
     assert (msg.tiers[0].feasible, msg.tiers[0].reason) == (False, 'INPUT_UNDECODABLE')
@@ -214,38 +243,105 @@ def test_decision_without_a_fast_answer() -> None:
 def test_outcome_without_an_answer() -> None:
     """A call that timed out has no disagreement, no loss and no cost yet."""
     outcome = Outcome(
-        7, 'slow', OutcomeKind.TIMED_OUT, STAMP_NS, 0.08, None, -1, None, None, 'the deadline'
-    )
+        7, 'slow', OutcomeKind.TIMED_OUT, STAMP_NS, 0.08, None, -1, None, None,
+        detail='the deadline',
+    )  # fmt: skip
     given = OutcomeRecord(outcome, 'fast', 0.5, None, (0.0,), (19.0,))
-    msg = outcome_to_ros(given, LINK, HEADER, 'm1')
+    msg = told(given)
     assert (msg.kind, msg.committed, msg.detail) == ('TIMED_OUT', 'fast', 'the deadline')
     assert msg.header == HEADER
-    assert all(map(math.isnan, (msg.disagreement, msg.tier_loss, msg.loss)))
+    unknown = (msg.disagreement, msg.stale, msg.tier_loss, msg.loss, msg.fast_label_loss)
+    assert all(map(math.isnan, unknown))
     assert len(msg.observed_cost) == 0
     assert msg.budget_left.tolist() == [19.0]
 
 
 def test_outcome_with_an_answer() -> None:
     """An answer brings its disagreement, its loss and what it cost."""
-    evidence = classification.evidence(SCORES)
-    outcome = Outcome(7, 'slow', OutcomeKind.ANSWERED, STAMP_NS, 0.02, evidence, 1, 1.0, (1.0,))
-    msg = outcome_to_ros(
-        OutcomeRecord(outcome, 'slow', 0.5, 0.25, (0.0,), (19.0,)), LINK, HEADER, 'm1'
-    )
-    assert (msg.class_id, msg.disagreement, msg.tier_loss) == (1, 1.0, 0.25)
+    outcome = answer(OutcomeKind.AUDIT, stale=1.0)
+    msg = told(OutcomeRecord(outcome, '', 0.5, 0.25, (0.0,), (19.0,)))
+    assert (msg.kind, msg.committed) == ('AUDIT', '')
+    assert (msg.class_id, msg.disagreement, msg.stale, msg.tier_loss) == (1, 1.0, 1.0, 0.25)
     assert msg.observed_cost.tolist() == [1.0]
+
+
+def test_a_label_is_an_outcome() -> None:
+    """The true class, and the losses of fast, of the tier and of the committed answer."""
+    outcome = answer(
+        OutcomeKind.LABEL, evidence=None, disagreement=None, cost=None,
+        fast_label_loss=1.0, tier_label_loss=0.0,
+    )  # fmt: skip
+    msg = told(OutcomeRecord(outcome, '', 1.0, 0.0, (0.0,), (19.0,)), 0.0)
+    assert (msg.kind, msg.class_id) == ('LABEL', 1)
+    assert (msg.loss, msg.fast_label_loss, msg.tier_label_loss) == (0.0, 1.0, 0.0)
+    assert math.isnan(msg.fast_loss)
+    assert math.isnan(msg.tier_loss)
+
+
+def test_a_label_names_frame_and_class() -> None:
+    """By sequence or by stamp, by class or by its name; an unknown name is refused."""
+    names = ('a', 'b', 'c')
+    assert label_from_ros(ros.Label(sequence=4, class_id=2), names)[::2] == (4, 2)
+    assert label_from_ros(ros.Label(header=HEADER, label='b'), names) == (-1, STAMP_NS, 1)
+    assert label_from_ros(ros.Label(), names) == (-1, 0, -1)
+    with pytest.raises(InputError, match='unknown'):
+        label_from_ros(ros.Label(label='d'), names)
+
+
+def test_a_carried_answer_is_a_tier_of_its_own() -> None:
+    """What is carried on stands beside fast: its gain over fast, no cost; it is the base."""
+    given = reused()
+    msg = message(given)
+    fast, reuse, slow = msg.tiers
+    assert (msg.chosen, msg.reason, msg.base, msg.base_gain) == ('reuse', 'REUSED', 'reuse', 0.49)
+    assert (msg.carried_sequence, msg.carried_tier, msg.missing) == (7, 'slow', 2)
+    assert (msg.stale, msg.reuse_gain, msg.reach) == (0.2, 0.49, 3.0)
+    assert (reuse.name, reuse.kind, reuse.reason) == ('reuse', ros.Tier.REUSE, 'REUSED')
+    assert (reuse.gain, reuse.net, reuse.cost.tolist()) == (0.49, 0.49, [0.0])
+    assert fast.reason == 'OTHER_TIER_BETTER'
+    assert slow.gain == 0.5 - 0.49
+    assert slow.persistence == 3.0
+    assert msg.audit_left.tolist() == list(given.audit_left)
+    assert msg.safety_left.tolist() == [0.0]
+
+
+def test_an_audit_is_marked() -> None:
+    """A frame that slow looks at after the answer: which tier, out of which purse, how likely."""
+    given = record()
+    decision = dataclasses.replace(
+        given.decision, chosen='fast', reason=Reason.AUDITED, observe='slow', purse=Purse.AUDIT
+    )
+    msg = message(dataclasses.replace(given, decision=decision, observation_probability=0.25))
+    assert (msg.audit, msg.observe, msg.purse) == (True, 'slow', 'audit')
+    assert msg.observation_probability == 0.25
+
+
+def test_a_rule_is_named_with_its_advice() -> None:
+    """The rule that decided, all that match, what it asks for, and that it overdraws."""
+    given = record()
+    decision = dataclasses.replace(given.decision, rule='near', advice=Advice.SLOW_DOWN)
+    msg = message(
+        dataclasses.replace(
+            given, decision=decision, matched=('near', 'night'), overdrawn=True, undecided_s=0.4,
+            stake=5.0,
+        )
+    )  # fmt: skip
+    assert (msg.rule, list(msg.matched_rules)) == ('near', ['near', 'night'])
+    assert (msg.advice, msg.overdrawn, msg.undecided_s, msg.stake) == ('SLOW_DOWN', True, 0.4, 5.0)
 
 
 def test_prediction() -> None:
     """One score a label; the confidence is the calibrated one, not the largest score."""
     frame = Frame(7, STAMP_NS, 'camera_optical', '', None, '')
-    answer = Prediction('m', SCORES, 0, 0.01)
-    msg = prediction_to_ros(Final(frame, 'slow', answer, 0.25), HEADER, ('a', 'b', 'c'))
+    given = Prediction('m', SCORES, 0, 0.01)
+    msg = prediction_to_ros(Final(frame, 'slow', given, 0.25), HEADER, ('a', 'b', 'c'))
     assert msg.header == HEADER
     assert (msg.model, msg.tier, msg.provisional) == ('m', 'slow', False)
     assert (msg.class_id, msg.confidence, msg.age_s) == (0, 0.75, 0.0)
     assert list(msg.labels) == ['a', 'b', 'c']
     assert msg.scores.tolist() == pytest.approx(SCORES)
+    old = prediction_to_ros(Final(frame, 'reuse', given, 0.25, 1.5), HEADER, ('a', 'b', 'c'))
+    assert (old.tier, old.age_s) == ('reuse', 1.5)
 
 
 def test_prediction_without_an_answer() -> None:

@@ -33,9 +33,9 @@ FINE = Health(
 
 def busy_tally() -> Tally:
     """Return counts of a node that has seen images."""
-    tally = Tally(frames=10, finals=10, left=(19.0,), price=(0.1,))
+    tally = Tally(frames=10, finals=10, left=(17.0,), audit_left=(2.0,), price=(0.1,))
     tally.latency_s.extend([0.01] * 19 + [0.05])
-    tally.reasons['GAIN_ABOVE_PRICE'] = 4
+    tally.invoked, tally.observed, tally.reused = 3, 1, 2
     return tally
 
 
@@ -52,13 +52,14 @@ def report(tally: Tally, health: Health) -> DiagnosticArray:
 
 
 def test_all_is_well() -> None:
-    """Four parts, all OK, with numbers as text and the unit in every key that has one."""
+    """Five parts, all OK, with numbers as text and the unit in every key that has one."""
     array = report(busy_tally(), FINE)
     assert array.header.stamp.sec == 7
     assert [s.name for s in array.status] == [
         'selector: perception',
         'selector: budget',
         'selector: slow model',
+        'selector: learning',
         'selector: audit log',
     ]
     assert {s.level for s in array.status} == {DiagnosticStatus.OK}
@@ -67,7 +68,13 @@ def test_all_is_well() -> None:
     assert (seen['answer_p50_s'], seen['answer_p95_s']) == ('0.01', '0.01')
     assert seen['shadow'] == 'False'
     money = told(array, 'budget')[2]
-    assert money == {'slow_share': '0.4', 'slow_calls_left': '19', 'slow_calls_price': '0.1'}
+    assert money == {
+        'slow_share': '0.4',
+        'slow_calls_left': '17',
+        'slow_calls_audit_left': '2',
+        'slow_calls_price': '0.1',
+    }
+    assert (seen['reused'], told(array, 'learning')[2]['observed']) == ('2', '1')
 
 
 def test_unknown_is_nan() -> None:
@@ -85,6 +92,7 @@ def test_unknown_is_nan() -> None:
         ({'fast_failed': 1}, 'the fast model failed on 1 images'),
         ({'rewinds': 1}, 'jumped back'),
         ({'frames': 0}, 'no image received yet'),
+        ({'advised': 3}, 'a declared rule gave advice on 3 images'),
     ],
 )
 def test_perception_warns(change: dict[str, int], why: str) -> None:
@@ -107,6 +115,31 @@ def test_warnings_end() -> None:
     )
     tally.frames += 1
     assert told(diagnostics.report(tally, FINE, Time()), 'perception')[0] == DiagnosticStatus.OK
+
+
+def test_an_overdrawn_reserve_warns() -> None:
+    """Declared overrides beyond the safety reserve are a warning with their number."""
+    tally = busy_tally()
+    tally.overdrawn = 2
+    level, message, _ = told(report(tally, FINE), 'budget')
+    assert (level, message) == (
+        DiagnosticStatus.WARN,
+        'the safety reserve was overdrawn 2 times',
+    )
+
+
+def test_learning_is_told() -> None:
+    """Until it acts it says what it lacks, which is no fault; labels that fit no frame are one."""
+    tally = busy_tally()
+    tally.missing = 37
+    level, message, values = told(report(tally, FINE), 'learning')
+    assert (level, values['missing']) == (DiagnosticStatus.OK, '37')
+    assert message == 'it learns: 37 more slow answers before it acts'
+    tally.labels_refused = 2
+    tally.outcomes.update(AUDIT=5, LABEL=7)
+    level, message, values = told(report(tally, FINE), 'learning')
+    assert (level, message) == (DiagnosticStatus.WARN, '2 labels fit no frame')
+    assert (values['audits'], values['labels']) == ('5', '7')
 
 
 def test_slow_model_warns() -> None:

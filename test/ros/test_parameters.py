@@ -8,6 +8,7 @@ import pytest
 from rcl_interfaces.msg import ParameterDescriptor
 from rclpy.node import Node
 from rclpy.parameter import Parameter
+from selector.build import resources
 from selector.config import Config
 from selector.config import flat
 from selector.config import parameters
@@ -177,6 +178,26 @@ def test_values_that_do_not_fit_together(declare: Declare) -> None:
     node, settings, _ = declare()
     assert 'does not cover one invocation' in refusal(node, 'budget.slow_calls.burst', 0.5)
     assert settings.config == Config()
+
+
+def test_a_budget_in_words_is_live(declare: Declare) -> None:
+    """A new allowance in words counts at once; one that cannot be read is refused with why."""
+    node, settings, changed = declare(**{'budget.slow_calls.allowance': '60 calls/min'})
+    assert refusal(node, 'budget.slow_calls.allowance', '30 calls/min') == ''
+    assert resources(settings.config)[0].rate == 0.5
+    assert 'states -1.0' in refusal(node, 'budget.slow_calls.allowance', '-1 calls/s')
+    assert 'units of slow_calls' in refusal(node, 'budget.slow_calls.allowance', '3 W')
+    assert len(changed) == 1
+
+
+def test_what_is_budgeted_is_fixed(declare: Declare) -> None:
+    """An allowance for another resource needs a restart, and a reserve must cover a call."""
+    node, settings, _ = declare()
+    assert 'restart to add or drop' in refusal(node, 'budget.energy.allowance', '1 W')
+    assert 'audit reserve' in refusal(node, 'budget.slow_calls.burst', 5.0)
+    assert settings.config == Config()
+    with pytest.raises(ConfigError, match='audit reserve'):
+        declare(**{'budget.slow_calls.burst': 5.0})
 
 
 def test_atomic_change(declare: Declare) -> None:

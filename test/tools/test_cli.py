@@ -238,6 +238,45 @@ def test_params_lists_every_parameter(files: Files) -> None:
         assert all(name.split('.')[-1] in text for name in flat(Config()))
 
 
+def test_params_shows_what_follows_from_the_budget(files: Files) -> None:
+    """--derived: rho, B, kappa and beta of each resource, as a table or as JSON."""
+    budget = ('--set', 'budget.slow_calls.allowance=30 calls/min', '--set',
+              'budget.energy.allowance=36 mW')  # fmt: skip
+    text = with_models(files, 'params', '--derived', *budget).stdout
+    for word in ('rho', 'kappa', 'beta', 'slow_calls', 'energy_j', '0.036'):
+        assert word in text
+    calls, energy = strict_json(
+        with_models(files, 'params', '--derived', '--json', *budget).stdout
+    )
+    assert (calls['resource'], calls['rate'], calls['burst']) == ('slow_calls', 0.5, 20.0)
+    assert (energy['resource'], energy['unit']) == ('energy_j', 'J')
+    refused = with_models(files, 'params', '--derived', '--set', 'budget.energy.allowance=fast')
+    assert 'does not start with a number' in sentence(refused)
+
+
+def test_replay_tells_how_often_it_reused(files: Files, tmp_path: Path) -> None:
+    """With looks in the table and reuse on, some answers are carried on; the log verifies."""
+    table = pair.write_table(tmp_path / 't.npz', pair.seen(pair.table(200)))
+    result = with_models(
+        files, 'replay', table, '--json', '--out', tmp_path / 'run',
+        '--set', 'decision.reuse_max_age_s=1',
+    )  # fmt: skip
+    told = strict_json(result.stdout)
+    assert (told['verified'], told['unanswered']) == (True, 0)
+    assert 0 < told['reused'] < 200
+    summary = json.loads((tmp_path / 'run' / 'summary.json').read_text())
+    assert summary['reused'] == told['reused']
+
+
+def test_the_audit_key_is_in_no_file_of_a_run(files: Files, tmp_path: Path) -> None:
+    """Neither the log nor the configuration beside it holds the key."""
+    made = ('--out', tmp_path / 'run', '--set', 'audit.key=my-secret')
+    assert with_models(files, 'replay', files.table, *made).exit_code == 0
+    texts = [path.read_text() for path in (tmp_path / 'run').rglob('*') if path.is_file()]
+    assert len(texts) == 3
+    assert not any('my-secret' in text for text in texts)
+
+
 def test_params_yaml_is_a_config_file(tmp_path: Path) -> None:
     """The YAML form read back with --config gives the same parameters."""
     path = tmp_path / 'p.yaml'

@@ -7,8 +7,11 @@ import re
 import subprocess
 import sys
 
+import pair
 import pytest
 from selector.redecision import verify
+from selector.tools.demo import read_live
+from selector.tools.replay import replay
 
 
 def selector(*words: str) -> subprocess.CompletedProcess[str]:
@@ -31,6 +34,24 @@ def test_demo_answers_every_frame(tmp_path: Path) -> None:
     assert any(re.match(r'Frame \d+ at .*: slow was invoked; .*turned to', line) for line in lines)
     (folder,) = tmp_path.iterdir()
     assert verify(folder).sound
+
+
+@pytest.mark.parametrize('shadow', [False, True])
+def test_a_log_tells_what_was_answered(tmp_path: Path, shadow: bool) -> None:
+    """Where slow ran and what was committed, reuse and audits included, is read off the log."""
+    values = {
+        'decision.reuse_max_age_s': 2.0,
+        'decision.shadow': shadow,
+        'budget.slow_calls.rate_hz': 1.0,
+        'budget.audit_share': 0.3,
+    }
+    made = pair.made_plan(pair.models_folder(tmp_path / 'models'), values)
+    table = pair.seen(pair.table(300))
+    done = replay(table, made, tmp_path / 'run')
+    live = read_live(done.folder, table)
+    assert (live.answer == done.answer).all()
+    assert (live.invoked == done.invoked).all()
+    assert done.reused.any() == done.invoked.any() == (not shadow)
 
 
 def test_a_bad_bag_is_one_sentence(tmp_path: Path) -> None:

@@ -16,7 +16,8 @@ from selector.correlation_file import write_correlation
 from selector.errors import InputError
 from selector.errors import MissingError
 from selector.evidence import Evidence
-from selector.gain import FittedGain
+from selector.fitted_gain import FittedGain
+from selector.gain import View
 from selector.table import ProfileTable
 from selector.tools.fit import fit
 from selector.tools.fit import ROWS_MIN
@@ -196,10 +197,11 @@ def test_the_fit_predicts_what_it_was_drawn_from(tmp_path: Path) -> None:
         from selector.tasks.classification import evidence
 
         seen: Evidence = evidence(row.tolist())
-        assert gain.assess(seen, '').loss == pytest.approx(1.0 - confidence, abs=0.06)
-        assert gain.gain('slow', seen, '').mean == pytest.approx(1.0 - confidence, abs=0.06)
-        assert not gain.assess(seen, '').out_of_support
-    outside = gain.assess(Evidence(1.0, 1.0, 0.0), '')
+        found = gain.forecast(View(seen), ('slow',))
+        assert found.fast_loss == pytest.approx(1.0 - confidence, abs=0.06)
+        assert found.gains[0].mean == pytest.approx(1.0 - confidence, abs=0.06)
+        assert not found.out_of_support
+    outside = gain.forecast(View(Evidence(1.0, 1.0, 0.0)), ('slow',))
     assert outside.out_of_support
 
 

@@ -23,6 +23,7 @@ from selector.config_file import load
 from selector.errors import ConfigError
 from selector.errors import InputError
 from selector.errors import LogError
+from selector.evidence import UNSEEN
 from selector.justification import Justification
 from selector.outcome import OutcomeRecord
 from selector.redecision import verify
@@ -47,6 +48,7 @@ def slow_plan(models: Path, p50_s: float, values: Mapping[str, object] | None = 
         'models.folder': str(models),
         'budget.slow_calls.burst': 1000.0,
         'budget.slow_calls.exchange_rate': 0.0,
+        'budget.audit_share': 0.0,
         **(values or {}),
     }
     return plan(from_flat(free), {SLOW: Latency(p50_s, p50_s)})
@@ -123,7 +125,12 @@ def test_another_input_gives_another_head(
 def test_the_config_of_the_run_folder_repeats_the_run(models: Path, tmp_path: Path) -> None:
     """config.yaml is complete: a replay with it gives the same bytes."""
     table = pair.table(30)
-    values = {'budget.slow_calls.burst': 4.0, 'mission.name': "it's: #1"}
+    values = {
+        'budget.slow_calls.burst': 11.0,
+        'budget.energy.allowance': '15 % of battery per hour',
+        'budget.battery_wh': 1,
+        'mission.name': "it's: #1",
+    }
     replay(table, pair.made_plan(models, values), tmp_path / 'a')
     replay(table, plan(load(tmp_path / 'a' / 'config.yaml')), tmp_path / 'b')
     assert log_bytes(tmp_path / 'a') == log_bytes(tmp_path / 'b')
@@ -273,7 +280,11 @@ def test_a_shadow_invokes_nothing(models: Path, tmp_path: Path) -> None:
 
 def test_the_budget_is_kept(models: Path, tmp_path: Path) -> None:
     """Calls in any window never exceed burst + rate x its length."""
-    values = {'budget.slow_calls.burst': 3.0, 'budget.slow_calls.rate_hz': 1.5}
+    values = {
+        'budget.slow_calls.burst': 3.0,
+        'budget.slow_calls.rate_hz': 1.5,
+        'budget.audit_share': 0.0,
+    }
     done = checked(replay(doubtful(120), slow_plan(models, 0.02, values), tmp_path / 'a'), 120)
     total = np.concatenate([[0], np.cumsum(done.invoked)])
     for first in range(120):
@@ -334,3 +345,79 @@ def test_a_run_is_never_overwritten(models: Path, tmp_path: Path) -> None:
     with pytest.raises(LogError, match='cannot start a log'):
         replay(pair.table(6), made, tmp_path / 'a')
     assert verify(tmp_path / 'a').decisions == 5
+
+
+def sure(count: int) -> ProfileTable:
+    """Return a table on whose every frame fast is sure and slow says something else."""
+    fast, slow = np.full((count, 10), 0.001), np.full((count, 10), 0.005)
+    fast[:, 3], slow[:, 4] = 0.991, 0.955
+    return pair.table(count, fast_scores=fast, slow_scores=slow)
+
+
+def offers(done: Run) -> list[Justification]:
+    """Return the decisions of a run."""
+    found = [f.body for f in records(segments(done.folder)) if not isinstance(f, Flaw)]
+    return [body for body in found if isinstance(body, Justification)]
+
+
+def test_audits_end_after_the_answer(models: Path, tmp_path: Path) -> None:
+    """Fast answers every frame at once; slow, of 250 ms, looks at some and is busy meanwhile."""
+    values = {
+        'budget.audit_share': 0.5,
+        'budget.slow_calls.rate_hz': 10.0,
+        'budget.slow_calls.exchange_rate': 1.0,
+    }
+    made = slow_plan(models, 0.25, values)
+    done = checked(replay(sure(60), made, tmp_path / 'a'), 60)
+    told = events(done.folder)
+    audited = [k for k, what in told if what == 'AUDITED']
+    assert audited == np.flatnonzero(done.invoked).tolist()
+    assert 5 < len(audited) <= 20
+    assert all(b - a >= 3 for a, b in zip(audited, audited[1:], strict=False))
+    assert [k for k, what in told if what == 'AUDIT'] == audited
+    assert told.index((audited[0], 'AUDIT')) == told.index((audited[0], 'AUDITED')) + 3
+    assert (done.answer == 3).all()
+
+
+def test_another_key_audits_other_frames(models: Path, tmp_path: Path) -> None:
+    """Which frames are audited follows from the key and nothing else."""
+    chosen = []
+    for n, key in enumerate(('one', 'one', 'two')):
+        made = pair.made_plan(models, {'audit.key': key, 'budget.slow_calls.rate_hz': 20.0})
+        done = replay(sure(200), made, tmp_path / f'{n}')
+        chosen.append(done.invoked.tolist())
+    assert chosen[0] == chosen[1] != chosen[2]
+
+
+def test_answers_are_carried_on_while_the_scene_stays(models: Path, tmp_path: Path) -> None:
+    """With looks, the frames of a track reuse slow's answer; another track starts anew."""
+    table = pair.seen(doubtful(40))
+    values = {'decision.reuse_max_age_s': 5.0, 'budget.slow_calls.exchange_rate': 0.1}
+    done = checked(replay(table, slow_plan(models, 0.02, values), tmp_path / 'a'), 40)
+    assert done.invoked[::10].all()
+    assert done.reused.sum() > 20
+    assert not (done.reused & done.invoked).any()
+    assert (done.answer == 4).all()
+    summary = json.loads((done.folder / 'summary.json').read_text())
+    assert summary['reused'] == done.reused.sum()
+
+
+def test_without_looks_nothing_is_known_of_the_scene(models: Path, tmp_path: Path) -> None:
+    """A table without looks has the scene of the unseen, though answers may be carried."""
+    made = slow_plan(models, 0.02, {'decision.reuse_max_age_s': 5.0})
+    first, second = offers(replay(doubtful(2), made, tmp_path / 'a'))
+    assert first.offer.scene == UNSEEN
+    assert second.offer.scene.scene_change == 1.0
+    assert second.offer.scene.slow_age_s == pytest.approx(0.1)
+
+
+@pytest.mark.parametrize('trusted', [False, True])
+def test_tracks_are_evidence_only_where_they_are_trusted(
+    models: Path, tmp_path: Path, trusted: bool
+) -> None:
+    """Track ids of a table may be the truth's: an offer has them only where a parameter says."""
+    made = pair.made_plan(models, {'decision.trust_tracks': trusted})
+    tracks = [
+        record.offer.track for record in offers(replay(pair.table(30), made, tmp_path / 'a'))
+    ]
+    assert tracks == ([k // 10 for k in range(30)] if trusted else [-1] * 30)
