@@ -34,9 +34,9 @@ from selector.build import audit_key
 from selector.build import build_controller
 from selector.build import header
 from selector.build import plan
-from selector.build import share
 from selector.config import Config
 from selector.frame import Frame
+from selector.installed import share
 from selector.perception import Perception
 from selector.perception import Situation
 from selector.tasks import classification

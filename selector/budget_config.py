@@ -156,6 +156,18 @@ class BudgetConfig(Group):
     safety_share: float = declared(
         0.0, 'Part of every budget that is kept for declared overrides.', ge=0, le=0.5
     )
+    start_share: float = declared(
+        1.0,
+        'Tokens at the start over the burst; below 1 the price does not start at 0.',
+        ge=0,
+        le=1,
+    )
+    plan: str = declared(
+        '',
+        "Factors on every rate by mission time, e.g. '0:1 600:0.5' for half from 600 s on; empty: "
+        'the same rate throughout.',
+        live=True,
+    )
     gap_max_s: float = declared(
         1.0, 'Longest gap between stamps that accrues.', 's', ge=0.001, le=86400
     )

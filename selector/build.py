@@ -4,21 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 import hashlib
-import os
 from pathlib import Path
-import sys
 from typing import NamedTuple
 
 from selector import __version__
-from selector.allowance import Allowance
-from selector.allowance import parse
-from selector.allowance import resource_of
 from selector.audit import digest
 from selector.audit import Header
 from selector.audit import ModelIdentity
 from selector.audit import SCHEMA_VERSION
 from selector.backends.onnx_model import OnnxModel
-from selector.budget import Resource
 from selector.card import Card
 from selector.card import checked_file
 from selector.card import read_card
@@ -33,14 +27,15 @@ from selector.decision import TierKind
 from selector.decision import TierSpec
 from selector.draw import key_of
 from selector.errors import ConfigError
-from selector.errors import MissingError
 from selector.evidence import EVIDENCE_NAMES
 from selector.evidence import SCENE_NAMES
 from selector.fitted_gain import FittedGain
 from selector.fitted_gain import NoFit
 from selector.fitted_gain import SLOWEST_ASSUMED
+from selector.installed import models_folder
 from selector.learned_gain import LearnedGain
-from selector.purses import split
+from selector.mission_budget import call_cost
+from selector.mission_budget import checked_budget
 from selector.settings import Settings
 from selector.stakes import NO_STAKES
 from selector.stakes import StakesTable
@@ -72,26 +67,6 @@ class Plan(NamedTuple):
     cards: Mapping[str, Card]
     correlation: Correlation | None
     settings: Settings
-
-
-def share() -> Path:
-    """Return the folder that holds `models/`, `config/`, `launch/` and `bags/`.
-
-    The checkout this package stands in, else the installed share folder.
-
-    Raises:
-        MissingError: neither is there.
-    """
-    checkout = Path(__file__).resolve().parent.parent
-    prefixes = [*os.environ.get('AMENT_PREFIX_PATH', '').split(os.pathsep), sys.prefix]
-    installed = [Path(p) / 'share' / 'model_selector' for p in prefixes if p]
-    for folder in (checkout, *installed):
-        if (folder / 'models').is_dir() and (folder / 'config').is_dir():
-            return folder
-    raise MissingError(
-        f'the installed models are not found (looked in {checkout} and '
-        f'{", ".join(map(str, installed))}); install the package again, or set models.folder'
-    )
 
 
 def plan(config: Config, latencies: Mapping[str, Latency] | None = None) -> Plan:
@@ -126,6 +101,7 @@ def plan(config: Config, latencies: Mapping[str, Latency] | None = None) -> Plan
         shadow=config.decision.shadow,
         audit_share=config.budget.audit_share,
         safety_share=config.budget.safety_share,
+        start_share=config.budget.start_share,
         reference=SLOW,
         reuse_max_age_s=config.decision.reuse_max_age_s,
         stakes=_stakes(config),
@@ -134,74 +110,6 @@ def plan(config: Config, latencies: Mapping[str, Latency] | None = None) -> Plan
     made = Plan(config, folder, cards, correlation, settings)
     build_controller(made)  # refuses what does not fit together, before any model is loaded
     return made
-
-
-def models_folder(config: Config) -> Path:
-    """Return the folder that holds the models and the correlation."""
-    named = config.models.folder
-    return Path(named).expanduser() if named else share() / 'models'
-
-
-def resources(config: Config) -> tuple[Resource, ...]:
-    """Return the budgeted resources that the parameters declare, slow calls first.
-
-    Raises:
-        SelectorError: an allowance cannot be read or kept, or the card lacks the energy of a call.
-    """
-    budget = config.budget
-    made = []
-    for name, part in budget.parts().items():
-        cost = call_cost(config, name)
-        made.append(
-            resource_of(
-                _allowance(config, name, part.allowance),
-                burst=part.burst or None,
-                price_ceiling=part.price_ceiling or (1.0 / cost if cost > 0.0 else 1.0),
-                exchange_rate=part.exchange_rate,
-                cost_max=cost,
-                base_rate=budget.base_load_w if name == 'energy_j' else 0.0,
-                mission_s=budget.mission_s or None,
-            )
-        )
-    return tuple(made)
-
-
-def checked_budget(config: Config) -> tuple[Resource, ...]:
-    """Return the budgeted resources where each part of them covers an invocation.
-
-    Raises:
-        SelectorError: see `resources` and `purses.split`.
-    """
-    found = resources(config)
-    split(found, config.budget.audit_share, config.budget.safety_share)
-    return found
-
-
-def call_cost(config: Config, resource: str) -> float:
-    """Return what one call of the slow model uses of a resource, in its unit.
-
-    Raises:
-        SelectorError: energy is budgeted and the card does not state it.
-    """
-    if resource == 'slow_calls':
-        return 1.0
-    if resource != 'energy_j':
-        return 0.0  # the model on board costs no money and sends nothing
-    card = read_card(models_folder(config) / config.models.slow)
-    if card.energy_j.value is None:
-        raise ConfigError(
-            f'budget.energy.allowance needs energy_j in the card of {card.name}: state it, or '
-            f'leave the allowance empty',
-            model=card.name,
-        )
-    return card.energy_j.value
-
-
-def _allowance(config: Config, resource: str, text: str) -> Allowance:
-    if text:
-        return parse(text, resource, config.budget.battery_wh or None)
-    rate_hz = config.budget.slow_calls.rate_hz
-    return Allowance(resource, rate_hz, None, f'{rate_hz:g} calls/s')
 
 
 def _stakes(config: Config) -> StakesTable:
@@ -223,6 +131,12 @@ def _correlation(config: Config, folder: Path, cards: Mapping[str, Card]) -> Cor
     return None
 
 
+def needs_scene(made: Plan) -> bool:
+    """Return whether any decision of a plan depends on what the image looks like."""
+    learned = made.correlation is None or made.config.decision.gain_rule == 'learned'
+    return learned or made.settings.reuse_max_age_s > 0.0
+
+
 def build_controller(made: Plan) -> Controller:
     """Return the controller of a plan; it needs no model.
 
@@ -242,6 +156,33 @@ def build_controller(made: Plan) -> Controller:
 def audit_key(config: Config, mission_id: str) -> bytes:
     """Return the key that the audits of a mission are drawn with."""
     return key_of(config.audit.key, mission_id)
+
+
+def learned(controller: Controller) -> list[dict[str, object]]:
+    """Return what a controller learned by tier and context, in numbers a person can read."""
+    predictor = controller.predictor
+    if not isinstance(predictor, LearnedGain):
+        return []
+    rows: list[dict[str, object]] = []
+    for (tier, context), found in sorted(predictor.summaries().items()):
+        statistics = found.statistics
+        rows.append(
+            {
+                'tier': tier,
+                'context': context,
+                'observed': found.observed,
+                'disagreement': found.disagreement,
+                'labelled_disagreeing': found.labelled,
+                'pairs': statistics.pairs,
+                'mean_fast': statistics.mean_fast,
+                'mean_slow': statistics.mean_slow,
+                'rho': statistics.rho,
+                'rho_interval': list(statistics.rho_interval()),
+                'slope': statistics.slope,
+                'intercept': statistics.intercept,
+            }
+        )
+    return rows
 
 
 def build_model(made: Plan, tier: str) -> OnnxModel:

@@ -95,6 +95,11 @@ class Controller:
         """Whether decisions are recorded without being acted upon."""
         return self._shadow
 
+    @property
+    def predictor(self) -> GainPredictor:
+        """Who predicts, and holds what was learned."""
+        return self._predictor
+
     def carried(self, camera: str, stamp_ns: int) -> Carried | None:
         """Return the answer that is carried on to a frame of `camera` at `stamp_ns`."""
         return self._calls.carried.at(camera, stamp_ns)

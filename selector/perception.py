@@ -139,6 +139,7 @@ class Perception:
         max_skew_s: float,
         *,
         key: bytes = b'',
+        looks: bool = True,
     ) -> None:
         """Take the parts.
 
@@ -147,9 +148,10 @@ class Perception:
             deadline_s: time from a frame's stamp to its deadline [s].
             max_skew_s: largest believable difference of stamp and receipt [s].
             key: with which the audits are drawn; without one nothing is audited.
+            looks: take in what the images look like; false where no decision depends on it.
         """
         self.log = log
-        self._controller, self._key = controller, key
+        self.controller, self._key, self._looks = controller, key, looks
         self._timing = deadline_s, max_skew_s
         settings = controller.settings
         self._fast = settings.fast
@@ -162,13 +164,13 @@ class Perception:
         self, frame: Frame, fast: Prediction | None, fault: str, situation: Situation
     ) -> Decided:
         """Decide about a frame that the fast model has answered, or failed to (`fault`)."""
-        seen = situation.look or look_at(frame)
+        seen = (situation.look or look_at(frame)) if self._looks else None
         bare = frame if frame.image is None else frame._replace(image=None)
         page = Page(bare, seen, situation.track, fast)
-        carried = self._controller.carried(frame.camera, frame.stamp_ns)
+        carried = self.controller.carried(frame.camera, frame.stamp_ns)
         kept = self._album.kept(page, carried)
         offer = self._offer(page, fault, situation, self._album.scene(page, carried))
-        step = self._controller.offer(offer)
+        step = self.controller.offer(offer)
         record = step.record
         link = self.log.append(record)
         page = page._replace(fast_loss=record.fast_loss, carried=kept.prediction)
@@ -243,7 +245,7 @@ class Perception:
             fast_label_loss=_label_loss(known.fast, label_class),
             tier_label_loss=_label_loss(known.slow, label_class),
         )
-        record = self._controller.learn(outcome)
+        record = self.controller.learn(outcome)
         loss = _label_loss(known.committed, label_class)
         return Learned(record, self.log.append(record), None, known.frame, loss)
 
@@ -264,7 +266,7 @@ class Perception:
         Raises:
             ConfigError: the change does not fit; nothing is changed or recorded then.
         """
-        self._controller.adjust(change)
+        self.controller.adjust(change)
         return self.log.append(change)
 
     def open_calls(self) -> list[tuple[int, bool]]:
@@ -328,9 +330,9 @@ class Perception:
     def _apply(self, outcome: Outcome, prediction: Prediction | None) -> Learned:
         waiting = self._waiting[outcome.sequence]
         if waiting.answered:
-            record = self._controller.learn(outcome)
+            record = self.controller.learn(outcome)
         else:
-            record = self._controller.resume(outcome)[1]
+            record = self.controller.resume(outcome)[1]
         if outcome.kind is OutcomeKind.TIMED_OUT:
             self._waiting[outcome.sequence] = waiting._replace(answered=True)
         else:
@@ -354,7 +356,7 @@ class Perception:
     def _keep(self, page: Page, tier: str) -> None:
         """Keep an answer; the controller knows whether it is carried on from now."""
         camera, next_ns = page.frame.camera, page.frame.stamp_ns + 1
-        carried = self._controller.carried(camera, next_ns)
+        carried = self.controller.carried(camera, next_ns)
         mine = carried is not None and carried.sequence == page.frame.sequence
         self._album.answered(page, tier, carried=mine)
 

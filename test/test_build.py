@@ -19,7 +19,6 @@ from selector.build import FAST
 from selector.build import header
 from selector.build import Latency
 from selector.build import plan
-from selector.build import share
 from selector.build import SLOW
 from selector.config import flat
 from selector.config import from_flat
@@ -32,6 +31,7 @@ from selector.errors import SelectorError
 from selector.evidence import Evidence
 from selector.evidence import Scene
 from selector.gain import View
+from selector.installed import share
 from selector.settings import Settings
 import yaml
 

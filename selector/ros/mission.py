@@ -86,6 +86,7 @@ def open_mission(config: Config) -> Mission:
         config.decision.deadline_s,
         config.decision.max_skew_s,
         key=build.audit_key(config, folder.name),
+        looks=build.needs_scene(made),
     )
     return Mission(folder, header, fast, slow, latency, perception)
 
@@ -102,6 +103,7 @@ def close_mission(mission: Mission, tally: Tally) -> Head:
         'mission_id': mission.header.mission_id,
         'log': {'records': head.records, 'head': head.hash, 'lost': log.lost},
         **tally.summary(),
+        'learned': build.learned(mission.perception.controller),
         'slow_p50_s': mission.latency.p50_s,
         'slow_p99_s': mission.latency.p99_s,
         'config_digest': mission.header.config_digest,

@@ -12,13 +12,13 @@ from rcl_interfaces.msg import ParameterDescriptor
 from rcl_interfaces.msg import SetParametersResult
 from rclpy.node import Node
 from rclpy.parameter import Parameter as RosParameter
-from selector.build import checked_budget
 from selector.config import Config
 from selector.config import flat
 from selector.config import from_flat
 from selector.config import parameters
 from selector.errors import ConfigError
 from selector.errors import SelectorError
+from selector.mission_budget import checked_budget
 from selector.parameter import Parameter
 
 AUTOSTART = 'autostart'

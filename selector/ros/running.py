@@ -10,7 +10,7 @@ from rclpy.node import Node
 from rclpy.qos import QoSProfile
 from rclpy.qos import ReliabilityPolicy
 from rclpy.subscription import Subscription
-from selector.build import resources
+from selector.mission_budget import resources
 from selector.ros.declared import Declared
 from selector.ros.diagnostics import Diagnostics
 from selector.ros.diagnostics import Health

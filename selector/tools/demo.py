@@ -22,7 +22,6 @@ from selector.bag import Bag
 from selector.build import FAST
 from selector.build import Plan
 from selector.build import plan
-from selector.build import share
 from selector.build import SLOW
 from selector.config import Config
 from selector.config import flat
@@ -32,6 +31,7 @@ from selector.decision import REUSE
 from selector.errors import BagError
 from selector.errors import MissingError
 from selector.errors import SelectorError
+from selector.installed import share
 from selector.justification import Justification
 from selector.outcome import OutcomeKind
 from selector.outcome import OutcomeRecord

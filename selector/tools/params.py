@@ -7,10 +7,10 @@ import math
 
 from selector.allowance import derived
 from selector.allowance import render
-from selector.build import checked_budget
 from selector.config import Config
 from selector.config import flat
 from selector.config import parameters
+from selector.mission_budget import checked_budget
 from selector.parameter import Parameter
 
 

@@ -17,6 +17,8 @@ from selector.build import audit_key
 from selector.build import build_controller
 from selector.build import FAST
 from selector.build import header
+from selector.build import learned
+from selector.build import needs_scene
 from selector.build import Plan
 from selector.build import SLOW
 from selector.config import Config
@@ -174,6 +176,7 @@ def replay(table: ProfileTable, made: Plan, folder: Path) -> Run:
         decision.deadline_s,
         decision.max_skew_s,
         key=audit_key(made.config, mission),
+        looks=needs_scene(made),
     )
     state = _Replay(table, made, perception)
     for k in range(len(table.stamp_ns)):
@@ -182,7 +185,7 @@ def replay(table: ProfileTable, made: Plan, folder: Path) -> Run:
     end = log.close()
     unanswered = int((state.finals != 1).sum())
     done = Run(state.invoked, state.answer, state.reused, unanswered, end, folder)
-    write_summary(folder, made.config, end, _counts(done))
+    write_summary(folder, made.config, end, {**_counts(done), 'learned': learned(controller)})
     return done
 
 

@@ -18,7 +18,6 @@ from selector.bag import Bag
 from selector.bag import Loss
 from selector.build import FAST
 from selector.build import file_digest
-from selector.build import models_folder
 from selector.build import Plan
 from selector.build import plan
 from selector.build import SLOW
@@ -30,6 +29,7 @@ from selector.decision import Reason
 from selector.errors import LogError
 from selector.errors import ModelError
 from selector.fitted_gain import ALL_CONTEXTS
+from selector.installed import models_folder
 from selector.justification import explain
 from selector.justification import Justification
 from selector.redecision import Verdict

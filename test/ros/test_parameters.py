@@ -8,13 +8,13 @@ import pytest
 from rcl_interfaces.msg import ParameterDescriptor
 from rclpy.node import Node
 from rclpy.parameter import Parameter
-from selector.build import resources
 from selector.config import Config
 from selector.config import flat
 from selector.config import parameters
 from selector.config_file import read_values
 from selector.config_file import ros_form
 from selector.errors import ConfigError
+from selector.mission_budget import resources
 from selector.ros.parameters import candidate
 from selector.ros.parameters import Parameters
 

@@ -14,8 +14,8 @@ import pytest
 from selector.bag import Bag
 from selector.bag import frames
 from selector.build import plan
-from selector.build import share
 from selector.config import Config
+from selector.installed import share
 from selector.redecision import verify
 from selector.tools.demo import read_live
 from selector.tools.profile import profile_bag
