@@ -113,7 +113,10 @@ class ContextConfig(Group):
     """The declared context."""
 
     max_age_s: float = declared(
-        5.0, 'A context older than this counts as unknown.', 's', ge=0.001, le=86400
+        5.0, 'A context or zone older than this counts as unknown.', 's', ge=0.001, le=86400
+    )
+    time_to_collision_max_age_s: float = declared(
+        0.5, 'A time to collision older than this counts as unknown.', 's', ge=0.001, le=60
     )
 
 

@@ -7,6 +7,8 @@ from typing import Any
 
 from selector.audit import Header
 from selector.audit import Link
+from selector.budget import Resource
+from selector.cost import Cost
 from selector.decision import Decision
 from selector.decision import Reason
 from selector.decision import REUSE
@@ -15,6 +17,7 @@ from selector.decision import TierKind
 from selector.justification import Justification
 from selector.ros.conversions import or_nan
 from selector.ros.conversions import stamp_to_ros
+from selector.settings import Settings
 import selector_msgs.msg as ros
 from std_msgs.msg import Header as RosHeader
 
@@ -34,7 +37,7 @@ def decision_to_ros(
     header: RosHeader,
     mission: Header,
     *,
-    exchange_rate: tuple[float, ...],
+    budget: tuple[Resource, ...],
     publish_ns: int,
 ) -> ros.Decision:
     """Return a decision record as a message.
@@ -44,7 +47,7 @@ def decision_to_ros(
         link: its place in the log.
         header: header of the image, handed on as it is.
         mission: header of the log.
-        exchange_rate: per resource, as set now [accuracy per unit].
+        budget: the resources as declared now, reserves included.
         publish_ns: node clock now [ns].
     """
     offer = record.offer
@@ -57,7 +60,7 @@ def decision_to_ros(
         decide_stamp=stamp_to_ros(offer.decide_ns),
         publish_stamp=stamp_to_ros(publish_ns),
         risk_multiplier=math.nan,
-        tiers=_tiers(record, mission.settings.fast),
+        tiers=_tiers(record, mission.settings),
         shadow=record.shadow,
         degraded=record.degraded,
         observation_probability=record.observation_probability,
@@ -68,8 +71,8 @@ def decision_to_ros(
     _tell_rules(msg, record)
     _tell_inputs(msg, record, mission)
     _tell_carried(msg, record)
-    _tell_budget(msg, record, mission)
-    msg.exchange_rate = exchange_rate
+    _tell_budget(msg, record)
+    _tell_declared(msg, budget, mission)
     _identify(msg, mission)
     return msg
 
@@ -108,6 +111,10 @@ def _tell_inputs(msg: ros.Decision, record: Justification, mission: Header) -> N
     msg.stake = record.stake
     msg.evidence_names = list(mission.evidence_names)
     msg.evidence_values = [*(offer.evidence or _NO_EVIDENCE), *offer.scene]
+    msg.track = offer.track
+    msg.zone = offer.zone
+    msg.time_to_collision_s = or_nan(offer.time_to_collision_s)
+    msg.audit_draw = offer.draw
     msg.fast_class = offer.fast_class
     msg.fast_loss = record.fast_loss
     msg.support = record.support
@@ -129,9 +136,22 @@ def _tell_carried(msg: ros.Decision, record: Justification) -> None:
     msg.reach = record.reach
 
 
-def _tell_budget(msg: ros.Decision, record: Justification, mission: Header) -> None:
-    """Fill in what may be spent and what it costs."""
-    msg.resource_names = [r.name for r in mission.settings.resources]
+def _tell_declared(msg: ros.Decision, budget: tuple[Resource, ...], mission: Header) -> None:
+    """Fill in what was declared about the budget."""
+    settings = mission.settings
+    part = 1.0 - settings.audit_share - settings.safety_share
+    msg.resource_names = [resource.name for resource in budget]
+    msg.exchange_rate = [resource.exchange_rate for resource in budget]
+    msg.budget_rate = [resource.rate for resource in budget]
+    msg.budget_burst = [resource.burst for resource in budget]
+    msg.cost_max = [resource.cost_max for resource in budget]
+    msg.price_ceiling = [resource.price_ceiling for resource in budget]
+    msg.price_step = [resource.share(part).step for resource in budget]
+    msg.value_clip = settings.value_clip
+
+
+def _tell_budget(msg: ros.Decision, record: Justification) -> None:
+    """Fill in what has been spent and what is left."""
     msg.budget_spent = record.spent
     msg.budget_accrued = record.accrued
     msg.budget_left = record.left
@@ -148,12 +168,13 @@ def _identify(msg: ros.Decision, mission: Header) -> None:
     msg.model_digests = [m.sha256 for m in mission.models]
 
 
-def _tiers(record: Justification, fast: str) -> list[ros.Tier]:
+def _tiers(record: Justification, settings: Settings) -> list[ros.Tier]:
     """Return the answers that are there already, then the tiers that could be invoked."""
-    there = [_fast_tier(record, fast)]
+    there = [_fast_tier(record, settings.fast)]
     if record.carried >= 0:
         there.append(_reuse_tier(record))
-    return [*there, *map(_tier, record.decision.tiers)]
+    caps = {spec.name: spec.cost_cap for spec in settings.tiers}
+    return [*there, *(_tier(tier, caps[tier.name]) for tier in record.decision.tiers)]
 
 
 def _fast_tier(record: Justification, name: str) -> ros.Tier:
@@ -197,11 +218,12 @@ def _free(record: Justification) -> dict[str, Any]:
         'khat': math.nan,
         'persistence': math.nan,
         'cost': [0.0] * len(prices),
+        'cost_cap': [0.0] * len(prices),
         'price': prices,
     }
 
 
-def _tier(tier: Tier) -> ros.Tier:
+def _tier(tier: Tier, cost_cap: Cost) -> ros.Tier:
     return ros.Tier(
         name=tier.name,
         kind=_KINDS[tier.kind],
@@ -215,6 +237,7 @@ def _tier(tier: Tier) -> ros.Tier:
         persistence=tier.reach,
         value=tier.value,
         cost=tier.cost,
+        cost_cap=cost_cap,
         price=tier.price,
         net=tier.net,
     )

@@ -54,7 +54,7 @@ class Running:
             node.create_publisher(Outcome, '~/outcome', records),
         )
         self._inputs: list[Subscription] = []
-        self._declared = Declared(node, config.context.max_age_s, config.decision.stake)
+        self._declared = Declared(node, config.context, config.decision.stake)
         self._stream = Stream(
             node, mission, lambda: settings.config, self._declared, self._publishers
         )

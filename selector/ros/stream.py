@@ -84,8 +84,7 @@ class Stream:
         self._latest_ns: int | None = None
         self._twins = Twins()
         self._classes = len(mission.header.labels)
-        resources = mission.header.settings.resources
-        self._exchange_rate = tuple(r.exchange_rate for r in resources)
+        self._budget = mission.header.settings.resources
         self._call: Call | None = None
         self._waits = False
         self._finished: queue.SimpleQueue[Finished] = queue.SimpleQueue()
@@ -128,7 +127,7 @@ class Stream:
         self._drain()
         self._mission.perception.adjust(change)
         if change.resources is not None:
-            self._exchange_rate = tuple(r.exchange_rate for r in change.resources)
+            self._budget = change.resources
 
     def pause(self) -> None:
         """Answer what waits now, without the slow model."""
@@ -179,6 +178,8 @@ class Stream:
             self._declared.context(source.receive_ns),
             self._declared.stake,
             () if self._call is None else (SLOW,),
+            zone=self._declared.zone(source.receive_ns),
+            time_to_collision_s=self._declared.time_to_collision_s(source.receive_ns),
         )
         start_s = time.perf_counter()
         decided = self._mission.perception.begin(frame, fast, fault, situation)
@@ -279,7 +280,7 @@ class Stream:
             decided.link,
             source.header,
             self._mission.header,
-            exchange_rate=self._exchange_rate,
+            budget=self._budget,
             publish_ns=self._now_ns(),
         )
         self._publishers.decision.publish(msg)

@@ -125,7 +125,7 @@ def told(given: OutcomeRecord, label_loss: float | None = None) -> ros.Outcome:
 
 def message(given: Justification) -> ros.Decision:
     """Return the record as a message."""
-    return decision_to_ros(given, LINK, HEADER, MISSION, exchange_rate=(0.05,), publish_ns=9)
+    return decision_to_ros(given, LINK, HEADER, MISSION, budget=(CALLS,), publish_ns=9)
 
 
 @pytest.mark.parametrize('stamp_ns', [0, 1, 999_999_999, 10**9, STAMP_NS, -1])
@@ -205,6 +205,12 @@ def test_decision_says_what_the_record_says() -> None:
     assert (msg.record_hash, msg.previous_hash) == LINK
     assert msg.budget_left.tolist() == [20.0]
     assert msg.exchange_rate.tolist() == [0.05]
+    assert (msg.budget_rate.tolist(), msg.budget_burst.tolist()) == ([2.0], [20.0])
+    assert (msg.cost_max.tolist(), msg.price_ceiling.tolist()) == ([1.0], [1.0])
+    assert msg.price_step.tolist() == [1.0 / 19.0]
+    assert (msg.value_clip, msg.audit_draw) == (1.0, 1.0)
+    assert (msg.track, msg.zone) == (-1, '')
+    assert math.isnan(msg.time_to_collision_s)
     assert list(msg.model_digests) == ['d' * 64, 'e' * 64]
     assert msg.observation_probability == 1.0
     assert math.isnan(msg.risk_multiplier)
@@ -222,6 +228,7 @@ def test_decision_lists_the_fast_tier_first() -> None:
     assert (fast.gain, fast.net, fast.cost.tolist()) == (0.0, 0.0, [0.0])
     assert (slow.name, slow.kind, slow.reason) == ('slow', ros.Tier.SLOW, 'GAIN_ABOVE_PRICE')
     assert slow.net == slow.value - slow.price[0] * slow.cost[0]
+    assert slow.cost_cap.tolist() == [1.0]
     assert (slow.disagreement, slow.khat, slow.persistence) == (0.5, 1.0, 1.0)
     assert all(map(math.isnan, (fast.disagreement, fast.khat, fast.persistence)))
     kept, _ = message(record(busy=('slow',))).tiers

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 import io
 import json
+import math
 from pathlib import Path
 import threading
 import time
@@ -387,7 +388,7 @@ def test_live_budget(ros: Any, pair: SmallPair, tmp_path: Path) -> None:
 def test_context_and_stake(ros: Any, pair: SmallPair, tmp_path: Path, latched: bool) -> None:
     """Context and stake arrive from any kind of publisher; nonsense is ignored; old is unknown."""
     kind = DurabilityPolicy.TRANSIENT_LOCAL if latched else DurabilityPolicy.VOLATILE
-    with bench(ros, values(pair, tmp_path, context__max_age_s=0.5), start=False) as on:
+    with bench(ros, values(pair, tmp_path, context__max_age_s=1.0), start=False) as on:
         qos = QoSProfile(depth=1, durability=kind)
         context = on.probe.create_publisher(String, 'context', qos)
         stake = on.probe.create_publisher(Float32, 'stake', qos)
@@ -409,10 +410,46 @@ def test_context_and_stake(ros: Any, pair: SmallPair, tmp_path: Path, latched: b
         on.send()
         on.answered(1)
         assert (on.decisions[0].context, on.decisions[0].stake) == ('dusk', 2.0)
-        on.run_for(0.5)
+        on.run_for(1.0)
         on.send()
         on.answered(2)
         assert (on.decisions[1].context, on.decisions[1].stake) == ('', 2.0)
+
+
+def test_zone_and_time_to_collision(
+    ros: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A rule about a zone and a time to collision matches what the topics say, while it is new."""
+    (tmp_path / 'stakes.yaml').write_text(
+        'stakes:\n'
+        '  - {name: close, zones: [crossing], time_to_collision_below_s: 2.0, stake: 9.0}\n'
+    )
+    pair = small_pair(tmp_path / 'models', monkeypatch, gain=0.01)
+    more = {
+        'decision__stakes_file': str(tmp_path / 'stakes.yaml'),
+        'context__time_to_collision_max_age_s': 1.0,
+    }
+    with bench(ros, values(pair, tmp_path, **more)) as on:
+        zone = on.probe.create_publisher(String, 'zone', 1)
+        collision = on.probe.create_publisher(Float32, 'time_to_collision', 1)
+        for publisher in (zone, collision):
+            on.until(lambda wanted=publisher: wanted.get_subscription_count() > 0)
+        for _ in range(5):
+            zone.publish(String(data='crossing'))
+            collision.publish(Float32(data=1.5))
+            on.run_for(0.05)
+        on.send()
+        on.answered(1)
+        (decision,) = on.decisions
+        assert (decision.zone, decision.stake) == ('crossing', 9.0)
+        assert 0.5 < decision.time_to_collision_s <= 1.5
+        assert list(decision.matched_rules) == ['close']
+        on.run_for(1.0)
+        on.send()
+        on.answered(2)
+        assert math.isnan(on.decisions[1].time_to_collision_s)
+        assert (on.decisions[1].stake, list(on.decisions[1].matched_rules)) == (1.0, [])
+    sound(run_folder(tmp_path))
 
 
 def test_clock_set_back(ros: Any, pair: SmallPair, tmp_path: Path) -> None:
