@@ -18,6 +18,8 @@ from selector.build import build_model
 from selector.build import FAST
 from selector.build import header
 from selector.build import Latency
+from selector.build import learned
+from selector.build import needs_scene
 from selector.build import plan
 from selector.build import SLOW
 from selector.config import flat
@@ -25,13 +27,13 @@ from selector.config import from_flat
 from selector.config import public
 from selector.correlation_file import write_correlation
 from selector.errors import ConfigError
-from selector.errors import MissingError
 from selector.errors import ModelError
 from selector.errors import SelectorError
 from selector.evidence import Evidence
 from selector.evidence import Scene
+from selector.gain import Observation
+from selector.gain import Truth
 from selector.gain import View
-from selector.installed import share
 from selector.settings import Settings
 import yaml
 
@@ -283,23 +285,40 @@ def test_the_header_names_every_input(models: Path) -> None:
     assert (head.segment, head.mission_id, head.clock) == (0, 'm', 'virtual')
 
 
-def test_share_is_the_checkout_or_an_error_with_the_places(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    """The checkout is found; where there is none, the error names where it looked, exit 3."""
-    assert share() == pair.MODELS.parent
-    monkeypatch.setattr('selector.build.__file__', str(tmp_path / 'site' / 'selector' / 'b.py'))
-    monkeypatch.setenv('AMENT_PREFIX_PATH', str(tmp_path / 'prefix'))
-    monkeypatch.setattr('sys.prefix', str(tmp_path / 'venv'))
-    with pytest.raises(MissingError, match=str(tmp_path / 'prefix')) as caught:
-        share()
-    assert caught.value.exit_code == 3
-    for name in ('models', 'config'):
-        (tmp_path / 'prefix' / 'share' / 'model_selector' / name).mkdir(parents=True)
-    assert share() == tmp_path / 'prefix' / 'share' / 'model_selector'
-
-
 def test_an_empty_models_folder_is_a_sentence(tmp_path: Path) -> None:
     """A models folder with nothing in it says which model is not there."""
     with pytest.raises(SelectorError, match='models found: none'):
         pair.made_plan(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ('values', 'needed'),
+    [
+        ({}, False),
+        ({'decision.gain_rule': 'seed'}, False),
+        ({'decision.gain_rule': 'learned'}, True),
+        ({'models.correlation': ''}, True),
+        ({'decision.reuse_max_age_s': 1.0}, True),
+    ],
+)
+def test_images_are_looked_at_only_where_it_matters(
+    models: Path, values: dict[str, Any], needed: bool
+) -> None:
+    """Learning and carrying on read the scene; the fitted rules alone do not."""
+    assert needs_scene(pair.made_plan(models, values)) == needed
+
+
+def test_what_was_learned_is_told_in_numbers(models: Path) -> None:
+    """After a replay that learns, each tier and context has counts and a disagreement."""
+    assert learned(build_controller(pair.made_plan(models))) == []
+    made = pair.made_plan(models, {'decision.gain_rule': 'learned', 'models.correlation': ''})
+    controller = build_controller(made)
+    predictor = controller.predictor
+    view = View(Evidence(0.6, 0.3, 0.5))
+    for k in range(10):
+        predictor.observe(Observation(SLOW, view, float(k < 4), None, 0.5))
+        predictor.label(Truth(view, 1.0, SLOW, float(k >= 4), float(k < 4), 0.5))
+    (row,) = learned(controller)
+    assert (row['tier'], row['observed'], row['disagreement']) == (SLOW, 10, 0.4)
+    assert (row['labelled_disagreeing'], row['pairs']) == (4, 10)
+    assert (row['mean_fast'], row['mean_slow']) == (1.0, pytest.approx(0.6))

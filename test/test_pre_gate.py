@@ -16,14 +16,9 @@ from scripted import settings
 from scripted import tier
 from selector.action import Answer
 from selector.action import Invoke
-from selector.before_fast import BeforeFast
 from selector.controller import Controller
 from selector.decision import REUSE
 from selector.errors import InputError
-from selector.evidence import Scene
-from selector.gain import Observation
-from selector.gain import Truth
-from selector.gain import View
 from selector.outcome import OutcomeKind
 
 
@@ -149,18 +144,3 @@ def test_every_frame_is_answered_once(frames: list[tuple[bool, float, OutcomeKin
             if late:
                 made.learn(outcome(k, OutcomeKind.LATE))
         assert committed == 1
-
-
-def test_before_fast_learns_by_scene() -> None:
-    """Where blurred frames are the ones on which slow differs, it is preferred on those alone."""
-    learned = BeforeFast()
-    for k in range(400):
-        sharp = k % 2
-        scene = Scene(0.1 + 0.8 * sharp, 0.5, 1.0, 60.0, 0.0)
-        view = View(None, scene, pending=True)
-        learned.observe(Observation('slow', view, float(not sharp), None), 0.5)
-        learned.label(Truth(view, float(not sharp)), 0.5)
-    seen = (View(None, Scene(s, 0.5, 1.0, 60.0, 0.0), pending=True) for s in (0.1, 0.9))
-    blurred, clear = (learned.forecast(view, ('slow',), 0.5, 0.0) for view in seen)
-    assert blurred[0] > 0.9 > 0.1 > clear[0]
-    assert blurred[1][0].mean > 0.9 > 0.1 > clear[1][0].mean

@@ -76,10 +76,15 @@ def demo(
     out: Path | None,
     quiet: bool,
 ) -> int:
-    """Run the real node on a recorded stream and show what its decisions were worth."""
-    from selector.tools.demo import demo as run
+    """Run the real node on a recorded stream and show what its decisions were worth.
 
-    return run(load(config_file, settings), bag, rate, out, quiet=quiet)
+    Without --config, answers are carried on for up to 3 s: the stream's objects stay that long.
+    """
+    from selector.tools.demo import demo as run
+    from selector.tools.demo import SETTINGS
+
+    shown = settings if config_file else (*SETTINGS, *settings)
+    return run(load(config_file, shown), bag, rate, out, quiet=quiet)
 
 
 @main.command()

@@ -45,6 +45,9 @@ from selector.tools.tradeoff import advantage
 from selector.tools.tradeoff import render
 from selector.tools.tradeoff import rows
 
+SETTINGS = ('decision.reuse_max_age_s=3.0',)
+"""What the demo sets besides the defaults: its objects stay in view for one to three seconds."""
+
 _START_S, _STOP_S = 60.0, 20.0
 _ACTIVE = 'selector: active, log in '
 

@@ -107,6 +107,10 @@ def render(table: list[Row], energy_kind: str) -> str:
             f'{row.name:22}{accuracy:>10}{row.slow_share:>11.1%} {latency:>11}{energy:>12}'
         )
     lines.append(
+        'oracle: knows the labels and buys the frames that only slow gets right, one by one; ours '
+        'may also carry answers on'
+    )
+    lines.append(
         f'latency: mean model time a frame, measured here; energy: mean a frame, {energy_kind} '
         '(J per invocation of the model cards)'
     )

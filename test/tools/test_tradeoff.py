@@ -203,7 +203,7 @@ def test_the_text_has_a_line_a_row(made: Plan) -> None:
     found = told(seen, made, [False, False, True, False], [1, 1, 1, 2])
     text = render(list(found.values()), 'default')
     lines = text.splitlines()
-    assert len(lines) == 1 + 5 + 1
+    assert len(lines) == 1 + 5 + 2
     (ours,) = (line for line in lines if line.startswith('ours'))
     assert '0.750' in ours
     assert '25.0%' in ours
