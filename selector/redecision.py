@@ -134,7 +134,7 @@ class Redecision:
             self._predictor.decision = body
             return encode(self._controller.offer(body.offer).record)
         self._predictor.outcome = body
-        if body.committed:
+        if body.committed or body.invoke:
             return encode(self._controller.resume(body.outcome)[1])
         return encode(self._controller.learn(body.outcome))
 

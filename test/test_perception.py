@@ -327,6 +327,33 @@ def test_a_reused_answer_is_published_with_its_age(made: Plan, tmp_path: Path) -
         assert scene.perception.open_calls() == []
 
 
+@pytest.mark.parametrize('end', ['timed_out', 'failed'])
+def test_a_call_without_an_answer_leaves_what_was_carried(
+    made: Plan, tmp_path: Path, end: str
+) -> None:
+    """Where slow gives no answer, the frame gets the one it would have had without the call."""
+    changes = {'decision__reuse_max_age_s': 5.0, 'budget__slow_calls__exchange_rate': 0.0}
+    with another(made, tmp_path, **changes) as scene:
+        invoked_and_carried(scene)
+        decided = next(
+            (k, found)
+            for k in range(1, 30)
+            if (found := scene.decide(k, image=picture(1), stake=20.0)).invoke
+        )
+        k, found = decided
+        assert (found.record.decision.base.name, found.final) == ('reuse', None)
+        if end == 'timed_out':
+            learned = scene.perception.timed_out(k, scene.stamp(k, 80), 0.06)
+        else:
+            learned = scene.perception.failed(k, scene.stamp(k), 0.02, 'out of memory')
+        assert learned.record.committed == 'reuse'
+        assert learned.final is not None
+        assert (learned.final.tier, learned.final.prediction) == ('reuse', SLOW)
+        assert learned.final.age_s == pytest.approx(0.1 * k)
+        if end == 'timed_out':
+            scene.perception.failed(k, scene.stamp(k, 90), 0.07, 'gone')
+
+
 def test_a_frame_that_cannot_be_decoded_may_be_answered_by_reuse(
     made: Plan, tmp_path: Path
 ) -> None:

@@ -233,6 +233,7 @@ class _Answers:
         self.invoked[k] = decision.purse is not Purse.NONE and not shadowed
         kept = decision.base.name if shadowed else decision.chosen
         reused = (record.carried, record.carried_tier)
+        self._said[offer.sequence, REUSE] = self._said.get(reused, -1)
         source = reused if kept == REUSE else (offer.sequence, FAST)
         self.answer[k] = self._said.get(source, -1)
 
