@@ -10,6 +10,7 @@ enough to see that a policy carries over to real images, not to rank two good on
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import lru_cache
 import os
 from pathlib import Path
 
@@ -47,15 +48,22 @@ def crops(seed: int) -> Stream | None:
     data = folder()
     if data is None:
         return None
+    made = _crops(data)
+    order = np.random.default_rng([seed, 5]).permutation(len(made.label))
+    return part(made, order, restamp=True)
+
+
+@lru_cache(maxsize=1)
+def _crops(data: Path) -> Stream:
+    """Return the crops in the order of the file; both models run once a process."""
     with np.load(data / CROPS) as archive:
         kept = archive['split'] == 'cal'
         images, labels, names = (archive[key][kept] for key in ('image', 'label', 'frame'))
     _, cluster = np.unique(names, return_inverse=True)
-    made = _stream(data, 'robocup crops', images, labels, cluster)
-    order = np.random.default_rng([seed, 5]).permutation(len(labels))
-    return part(made, order, restamp=True)
+    return _stream(data, 'robocup crops', images, labels, cluster)
 
 
+@lru_cache(maxsize=1)
 def bag() -> Stream | None:
     """Return the boxes of the bag's ground truth, in bag order; None without the data.
 

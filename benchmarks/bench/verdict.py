@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -17,6 +18,7 @@ from benchmarks.bench.contenders import routers
 from benchmarks.bench.plan import Results
 
 RESAMPLES = 1000
+ROUTER_SEEDS = 2
 OURS, FULL = 'ours, labels where slow ran', 'ours, labels where slow ran, full information'
 
 
@@ -103,8 +105,8 @@ def hindsight(source: Source, ours: list[Score]) -> dict[str, list[Score]]:
     for seed, own in enumerate(ours):
         stream = stream_of(source, seed, 'report')
         rankings = {'confidence threshold in hindsight': -stream.evidence[:, 0]}
-        if seed < 2:
-            rankings |= routers(stream)
+        if seed < ROUTER_SEEDS:
+            rankings |= _routers(source, seed)
         for name, score in rankings.items():
             count = int(round(own.invoked * len(score)))
             chosen = np.argsort(-score, kind='stable')[:count]
@@ -116,6 +118,11 @@ def hindsight(source: Source, ours: list[Score]) -> dict[str, list[Score]]:
                 )
             )
     return found
+
+
+@lru_cache(maxsize=32)
+def _routers(source: Source, seed: int) -> dict[str, NDArray[np.float64]]:
+    return routers(stream_of(source, seed, 'report'))
 
 
 def _ratio(
@@ -221,7 +228,7 @@ def streaming(results: Results) -> list[Ratio]:
         means = {
             name: float(np.mean([s.streaming for s in scores]))
             for (k, p, name), scores in results.items()
-            if (k, p) == (kind, spend) and len(scores) > 2 and 'full information' not in name
+            if (k, p) == (kind, spend) and len(scores) > 1 and 'full information' not in name
         }
         rivals = {n: v for n, v in means.items() if not n.startswith(('ours', 'prices'))}
         own = {n: v for n, v in means.items() if n.startswith('ours')}
