@@ -110,7 +110,7 @@ def tables(arguments: argparse.Namespace) -> dict[str, Any]:
     found += _single(traces.violations, traces.worst, slopes, timing.p50_units, timing.p99_units)
     return {
         'rows': [row._asdict() for row in found],
-        'policies': summaries(results),
+        'policies': summaries(results, frames),
         'timing': timing._asdict(),
         'guarantee': traces._asdict(),
         'regret': {n: [p._asdict() for p in points] for n, points in growth.items()},

@@ -9,6 +9,8 @@ import numpy as np
 from benchmarks.bench.chart import Panel
 from benchmarks.bench.chart import Series
 from benchmarks.bench.compare import Score
+from benchmarks.bench.compare import Source
+from benchmarks.bench.compare import stream_of
 from benchmarks.bench.metrics import apgr
 from benchmarks.bench.metrics import area
 from benchmarks.bench.metrics import cpt
@@ -27,13 +29,15 @@ SHOWN = (
 NOISE = 'ours, beta 0.05, labels on 10 % of frames, 60 s late'
 
 
-def summaries(results: Results) -> list[dict[str, Any]]:
+def summaries(results: Results, frames: int) -> list[dict[str, Any]]:
     """Return one row a stream, spend and policy, and the curve figures of each policy."""
     found = [_summary(key, scores) for key, scores in sorted(results.items())]
     for kind, name in sorted({(key[0], key[2]) for key in results}):
         curve = _curve(results, kind, name)
         if len(curve[0]) >= 3:
-            found.append({'stream': kind, 'policy': name, **_curve_figures(*curve)})
+            slow = float(stream_of(Source(kind, frames), 0, 'report').gain.mean())
+            figures = _curve_figures(curve[0], curve[1], slow)
+            found.append({'stream': kind, 'policy': name, 'slow_only': slow, **figures})
     return found
 
 
@@ -70,17 +74,14 @@ def _curve(
     return tuple(list(c) for c in columns)  # type: ignore[return-value]
 
 
-def _curve_figures(
-    spend: list[float], gain: list[float], _low: list[float], _high: list[float]
-) -> dict[str, Any]:
-    """Return the area, APGR and CPT of a curve of gain over fast, all of slow's gain at 1 call."""
+def _curve_figures(spend: list[float], gain: list[float], top: float) -> dict[str, Any]:
+    """Return the area, APGR and CPT of a curve of gain over fast, where slow alone gains `top`."""
     x = np.array([0.0, *spend])
     y = np.array([0.0, *gain])
-    top = max(y)
     shares = (0.2, 0.5, 0.8)
     return {
         'area': area(x, y),
-        'apgr_up_to_last_spend': apgr(x, y, 0.0, top) if top > 0.0 else None,
+        'apgr': apgr(x, y, 0.0, top) if top > 0.0 else None,
         'cpt': {f'{s:.0%}': cpt(x, y, 0.0, top, s) if top > 0.0 else None for s in shares},
     }
 
@@ -103,7 +104,7 @@ def panels(results: Results) -> list[Panel]:
         shares = np.array([s.invoked_by_bin for s in noise])
         x = 1000.0 * (1.0 + np.arange(shares.shape[1]))
         low, high = np.percentile(shares, [10, 90], axis=0)
-        line = Series(NOISE, x, np.median(shares, axis=0), low, high, True)
+        line = Series('ours at beta 0.05', x, np.median(shares, axis=0), low, high, True)
         found.append(
             Panel('noise, evidence of other frames', 'frame', 'slow share to answer', [line])
         )
