@@ -63,7 +63,6 @@ def _crops(data: Path) -> Stream:
     return _stream(data, 'robocup crops', images, labels, cluster)
 
 
-@lru_cache(maxsize=1)
 def bag() -> Stream | None:
     """Return the boxes of the bag's ground truth, in bag order; None without the data.
 
@@ -71,8 +70,12 @@ def bag() -> Stream | None:
     stamp a crop, not the bag's.
     """
     data = folder()
-    if data is None:
-        return None
+    return None if data is None else _bag(data)
+
+
+@lru_cache(maxsize=1)
+def _bag(data: Path) -> Stream:
+    """Return the boxes of the bag; both models run once a process."""
     images, labels, cluster = [], [], []
     for number, (image, text) in enumerate(_truths(data / BAG)):
         for line in text.splitlines():
