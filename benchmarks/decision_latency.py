@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable
-import hashlib
 import json
 import os
 from pathlib import Path
@@ -41,6 +40,12 @@ from selector.perception import Perception
 from selector.perception import Situation
 from selector.tasks import classification
 
+ROOT = Path(__file__).resolve().parent.parent
+if str(ROOT) not in sys.path:
+    sys.path.insert(0, str(ROOT))
+
+from benchmarks.bench.timing import unit_s  # noqa: E402
+
 TARGET = 1.5
 LABELS = 10
 
@@ -49,18 +54,6 @@ def quantiles(values: list[float]) -> tuple[float, float]:
     """Return p50 and p99."""
     p50, p99 = np.percentile(values, [50, 99])
     return float(p50), float(p99)
-
-
-def unit_s(repeats: int) -> float:
-    """Return the median time of the unit of work [s]."""
-    left, right, block = np.ones(28), np.ones(28), bytes(1024)
-    times = []
-    for _ in range(repeats):
-        start = time.perf_counter()
-        left.dot(right)
-        hashlib.sha256(block).hexdigest()
-        times.append(time.perf_counter() - start)
-    return quantiles(times)[0]
 
 
 def core(frames: int) -> dict[str, float]:

@@ -34,6 +34,7 @@ import cifar10  # noqa: E402
 from benchmarks.bench import robocup_stream  # noqa: E402
 from benchmarks.bench.analytic_stream import analytic  # noqa: E402
 from benchmarks.bench.chart import draw  # noqa: E402
+from benchmarks.bench.contenders import config_digest  # noqa: E402
 from benchmarks.bench.guarantee import guarantee  # noqa: E402
 from benchmarks.bench.panels import panels  # noqa: E402
 from benchmarks.bench.panels import summaries  # noqa: E402
@@ -109,6 +110,7 @@ def tables(arguments: argparse.Namespace) -> dict[str, Any]:
     slopes = {name: fitted_slope(points) for name, points in growth.items()}
     found += _single(traces.violations, traces.worst, slopes, timing.p50_units, timing.p99_units)
     return {
+        'config_digest': config_digest(),
         'rows': [row._asdict() for row in found],
         'policies': summaries(results, frames),
         'timing': timing._asdict(),
@@ -174,6 +176,7 @@ def main() -> int:
     (arguments.out / 'results.json').write_text(json.dumps(found, indent=1) + '\n')
     print(render(found['rows']))
     missed = [row for row in found['rows'] if not row['met']]
+    print(f'settings of ours: sha256 {found["config_digest"]}')
     print(f'files: {arguments.out}/results.json, {arguments.out}/tradeoff.svg')
     print(
         f'tradeoff: {len(found["rows"]) - len(missed)} of {len(found["rows"])} figures reach '

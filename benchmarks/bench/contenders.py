@@ -8,13 +8,20 @@ from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
+from selector.audit import digest
 from selector.budget import Resource
 from selector.decision import TierKind
 from selector.decision import TierSpec
 from selector.fitted_gain import FittedGain
 from selector.fitted_gain import NoFit
 from selector.gain import GainPredictor
+from selector.learned_gain import FORGETTING
+from selector.learned_gain import KHAT_CONSTANT_PRIOR
+from selector.learned_gain import KHAT_PRIOR
 from selector.learned_gain import LearnedGain
+from selector.learned_gain import OPTIMISM
+from selector.learned_gain import PRIOR
+from selector.persistence import CAUTION
 from selector.policies.confidence_threshold import ConfidenceThreshold
 from selector.policies.entropy_threshold import EntropyThreshold
 from selector.policies.epsilon_greedy import EpsilonGreedy
@@ -118,6 +125,13 @@ def ours(
         audit_share=audit_share,
         reuse=reuse,
     )
+
+
+def config_digest() -> str:
+    """Return the SHA-256 of what was set for ours: the budget of each form, and the learner."""
+    forms = [budget(1.0, ours(NONE)), budget(1.0, ours(NONE, reuse=True))]
+    learner = (FORGETTING, OPTIMISM, PRIOR, KHAT_PRIOR, KHAT_CONSTANT_PRIOR, CAUTION)
+    return digest([forms, learner])
 
 
 def frugal(feedback: Feedback) -> Contender:
