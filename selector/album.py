@@ -18,7 +18,7 @@ from selector.prediction import Prediction
 from selector.scene import change
 from selector.scene import Look
 from selector.scene import look
-from selector.scene import overlap
+from selector.task import Task
 
 
 class Page(NamedTuple):
@@ -82,16 +82,16 @@ class Named(NamedTuple):
 class Album:
     """The carried frame of each camera and the last frames of all cameras."""
 
-    def __init__(self, fast: str, frames_max: int) -> None:
-        """Take the name of the fast tier, and how many frames are kept for labels."""
-        self._fast, self._frames_max = fast, frames_max
+    def __init__(self, fast: str, frames_max: int, task: Task) -> None:
+        """Take the name of the fast tier, how many frames are kept for labels, and the task."""
+        self._fast, self._frames_max, self._task = fast, frames_max, task
         self._carried: dict[str, Page] = {}
         self._named: OrderedDict[int, Named] = OrderedDict()
 
     def put(self, page: Page, committed: Prediction | None = None) -> None:
         """Keep the classes of a frame that has been decided about; `committed` is its answer."""
-        fast = _bare(page.fast)
-        final = fast if committed is page.fast else _bare(committed)
+        fast = self._bare(page.fast)
+        final = fast if committed is page.fast else self._bare(committed)
         named = Named(page.frame, fast, committed=final)
         self._named[page.frame.sequence] = named
         if len(self._named) > self._frames_max:
@@ -102,7 +102,7 @@ class Album:
         sequence = page.frame.sequence
         if sequence in self._named:
             self._named[sequence] = self._named[sequence]._replace(
-                slow=_bare(page.slow), tier=tier
+                slow=self._bare(page.slow), tier=tier
             )
         if carried:
             self._carried[page.frame.camera] = page
@@ -110,7 +110,7 @@ class Album:
     def committed(self, sequence: int, answer: Prediction | None) -> None:
         """Keep the final answer of a frame."""
         if sequence in self._named:
-            self._named[sequence] = self._named[sequence]._replace(committed=_bare(answer))
+            self._named[sequence] = self._named[sequence]._replace(committed=self._bare(answer))
 
     def named(self, sequence: int) -> Named | None:
         """Return what the models said about a frame, None where it is forgotten."""
@@ -147,7 +147,7 @@ class Album:
             seen = seen._replace(scene_change=change(now, source.look))
         return seen._replace(
             slow_age_s=min(AGE_MAX_S, (page.frame.stamp_ns - source.frame.stamp_ns) * 1e-9),
-            track_agreement=_agreement(page, source),
+            track_agreement=self._agreement(page, source),
         )
 
     def _source(self, page: Page, carried: Carried | None) -> Page | None:
@@ -156,19 +156,17 @@ class Album:
         source = self._carried.get(page.frame.camera)
         return source if source and source.frame.sequence == carried.sequence else None
 
+    def _agreement(self, one: Page, other: Page) -> float:
+        if one.track >= 0 and other.track >= 0:
+            return 1.0 if one.track == other.track else 0.0
+        if one.fast is None or other.fast is None:
+            return 0.0
+        return self._task.likeness(one.fast, other.fast)
+
+    def _bare(self, answer: Prediction | None) -> Prediction | None:
+        return None if answer is None else self._task.bare(answer)
+
 
 def look_at(frame: Frame) -> Look | None:
     """Return the look of a frame, None where it has no pixels."""
     return None if frame.image is None else look(frame.image)
-
-
-def _agreement(one: Page, other: Page) -> float:
-    if one.track >= 0 and other.track >= 0:
-        return 1.0 if one.track == other.track else 0.0
-    if one.fast is None or other.fast is None:
-        return 0.0
-    return overlap(one.fast.scores, other.fast.scores)
-
-
-def _bare(answer: Prediction | None) -> Prediction | None:
-    return None if answer is None else answer._replace(scores=())

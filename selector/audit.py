@@ -56,6 +56,7 @@ class Header:
         evidence_names: names of the evidence values and of those of the scene, in order.
         labels: class names, in order.
         audit_key_digest: SHA-256 of the key that the audits are drawn with.
+        task: what the answers are, e.g. `classification`.
     """
 
     schema_version: int
@@ -72,6 +73,7 @@ class Header:
     evidence_names: tuple[str, ...]
     labels: tuple[str, ...]
     audit_key_digest: str = ''
+    task: str = 'classification'
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,6 +40,9 @@ from selector.settings import Settings
 from selector.stakes import NO_STAKES
 from selector.stakes import StakesTable
 from selector.stakes_file import read_stakes
+from selector.task import Task
+from selector.task import TaskSpec
+from selector.tasks.known import task_named
 
 FAST, SLOW = 'fast', 'slow'
 
@@ -60,6 +63,7 @@ class Plan(NamedTuple):
         cards: card of each tier's model, by tier.
         correlation: the fitted correlation, None where everything is learned online.
         settings: what the controller is made with.
+        task: what the models' answers are.
     """
 
     config: Config
@@ -67,6 +71,7 @@ class Plan(NamedTuple):
     cards: Mapping[str, Card]
     correlation: Correlation | None
     settings: Settings
+    task: Task
 
 
 def plan(config: Config, latencies: Mapping[str, Latency] | None = None) -> Plan:
@@ -107,7 +112,9 @@ def plan(config: Config, latencies: Mapping[str, Latency] | None = None) -> Plan
         stakes=_stakes(config),
         labels=tuple(cards[FAST].labels),
     )
-    made = Plan(config, folder, cards, correlation, settings)
+    card = cards[FAST]
+    task = task_named(card.task, TaskSpec(tuple(card.labels)))
+    made = Plan(config, folder, cards, correlation, settings, task)
     build_controller(made)  # refuses what does not fit together, before any model is loaded
     return made
 
@@ -215,6 +222,7 @@ def header(made: Plan, mission_id: str, clock: str) -> Header:
         evidence_names=(*EVIDENCE_NAMES, *SCENE_NAMES),
         labels=made.settings.labels,
         audit_key_digest=hashlib.sha256(audit_key(made.config, mission_id)).hexdigest(),
+        task=made.task.name,
     )
 
 

@@ -32,7 +32,8 @@ class Offer:
         context: declared context, '' when unknown or stale.
         stake: w >= 0, how much an error matters now.
         evidence: evidence of the fast answer, None when there is no fast answer.
-        fast_class: class of the fast answer, -1 when there is none.
+        fast_class: class of the fast answer, -1 when there is none; of several, the one with the
+            highest score.
         remaining_s: time left until the deadline [s].
         skewed: the stamp was further from the node clock than allowed, so the deadline counts from
             receipt.
@@ -47,6 +48,7 @@ class Offer:
         pending: the fast model has not run yet: whether it is to run is decided as well.
         observe: a label will come, so that the slower tier's answer is wanted whatever the rule
             says.
+        also_seen: the other classes in the fast answer; the declared table sees them all.
     """
 
     sequence: int
@@ -72,6 +74,7 @@ class Offer:
     draw: float = 1.0
     pending: bool = False
     observe: bool = False
+    also_seen: tuple[int, ...] = ()
 
 
 def check_finite(offer: Offer) -> None:

@@ -22,6 +22,7 @@ from selector.cost import Cost
 from selector.decision import REUSE
 from selector.draw import draw
 from selector.errors import InputError
+from selector.errors import PredictionError
 from selector.errors import SequenceError
 from selector.evidence import Scene
 from selector.frame import Frame
@@ -33,7 +34,8 @@ from selector.outcome import OutcomeRecord
 from selector.prediction import Prediction
 from selector.scene import Look
 from selector.settings import Change
-from selector.tasks import classification
+from selector.task import Task
+from selector.tasks.classification import Classification
 
 
 class Situation(NamedTuple):
@@ -140,6 +142,7 @@ class Perception:
         *,
         key: bytes = b'',
         looks: bool = True,
+        task: Task | None = None,
     ) -> None:
         """Take the parts.
 
@@ -149,6 +152,7 @@ class Perception:
             max_skew_s: largest believable difference of stamp and receipt [s].
             key: with which the audits are drawn; without one nothing is audited.
             looks: take in what the images look like; false where no decision depends on it.
+            task: what an answer is; None for classification among the settings' labels.
         """
         self.log = log
         self.controller, self._key, self._looks = controller, key, looks
@@ -156,8 +160,8 @@ class Perception:
         settings = controller.settings
         self._fast = settings.fast
         self._costs = {tier.name: tier.cost for tier in settings.tiers}
-        self._classes = len(settings.labels)
-        self._album = Album(settings.fast, settings.remember_frames)
+        self._task: Task = Classification(len(settings.labels)) if task is None else task
+        self._album = Album(settings.fast, settings.remember_frames, self._task)
         self._waiting: dict[int, _Waiting] = {}
 
     def begin(
@@ -198,10 +202,10 @@ class Perception:
             kind=OutcomeKind.AUDIT if waiting.audit else kind,
             stamp_ns=stamp_ns,
             latency_s=latency_s,
-            evidence=classification.evidence(prediction.scores),
+            evidence=self._task.evidence(prediction),
             class_id=prediction.class_id,
-            disagreement=_disagreement(waiting.page.fast, prediction),
-            stale=_disagreement(waiting.page.carried, prediction),
+            disagreement=self._disagreement(waiting.page.fast, prediction),
+            stale=self._disagreement(waiting.page.carried, prediction),
             cost=self._costs[waiting.tier],
         )
         return self._apply(outcome, prediction)
@@ -220,18 +224,21 @@ class Perception:
         """Nobody waits for the call any more, its end will not be seen; it is charged in full."""
         return self._without_answer(OutcomeKind.CANCELLED, sequence, stamp_ns, latency_s, why)
 
-    def labelled(self, sequence: int, label_class: int, stamp_ns: int) -> Learned:
-        """Take in the true class of a frame, known at `stamp_ns` (node clock [ns]).
+    def labelled(self, sequence: int, truth: Prediction, stamp_ns: int) -> Learned:
+        """Take in what was true of a frame, in the form of an answer, known at `stamp_ns` [ns].
 
         Raises:
             SequenceError: the frame is unknown, forgotten, or has its label already.
-            InputError: there is no such class.
+            InputError: it is no truth of the models' task, or there is no such class.
         """
-        if not 0 <= label_class < (self._classes or label_class + 1):
-            raise InputError(f'label {label_class} of {self._classes} classes')
+        try:
+            self._task.check_truth(truth)
+        except PredictionError as err:
+            raise InputError(f'the label of frame {sequence} {err}') from err
         known = self._album.named(sequence)
         if known is None:
             raise SequenceError(f'frame {sequence} is not remembered', sequence=sequence)
+        losses = [self._loss(a, truth) for a in (known.fast, known.slow, known.committed)]
         outcome = Outcome(
             sequence=sequence,
             tier=known.tier,
@@ -239,15 +246,14 @@ class Perception:
             stamp_ns=stamp_ns,
             latency_s=0.0,
             evidence=None,
-            class_id=label_class,
+            class_id=truth.class_id,
             disagreement=None,
             cost=None,
-            fast_label_loss=_label_loss(known.fast, label_class),
-            tier_label_loss=_label_loss(known.slow, label_class),
+            fast_label_loss=losses[0],
+            tier_label_loss=losses[1],
         )
         record = self.controller.learn(outcome)
-        loss = _label_loss(known.committed, label_class)
-        return Learned(record, self.log.append(record), None, known.frame, loss)
+        return Learned(record, self.log.append(record), None, known.frame, losses[2])
 
     def sequence_at(self, stamp_ns: int) -> int:
         """Return the number of the latest remembered frame with this stamp [ns].
@@ -287,8 +293,9 @@ class Perception:
             digest=frame.digest,
             context=situation.context,
             stake=situation.stake,
-            evidence=None if fast is None else classification.evidence(fast.scores),
+            evidence=None if fast is None else self._task.evidence(fast),
             fast_class=-1 if fast is None else fast.class_id,
+            also_seen=() if fast is None else self._task.classes(fast)[1:],
             remaining_s=remaining_s,
             skewed=skewed,
             busy=situation.busy,
@@ -360,10 +367,8 @@ class Perception:
         mine = carried is not None and carried.sequence == page.frame.sequence
         self._album.answered(page, tier, carried=mine)
 
+    def _disagreement(self, one: Prediction | None, other: Prediction) -> float | None:
+        return None if one is None else self._task.disagreement(one, other)
 
-def _disagreement(one: Prediction | None, other: Prediction) -> float | None:
-    return None if one is None else classification.disagreement(one, other)
-
-
-def _label_loss(answer: Prediction | None, label: int) -> float | None:
-    return None if answer is None else classification.loss(answer, label)
+    def _loss(self, answer: Prediction | None, truth: Prediction) -> float | None:
+        return None if answer is None else self._task.loss(answer, truth)

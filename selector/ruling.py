@@ -74,7 +74,7 @@ class Ruling:
         if not self._table.rules:
             return Ruled(_plain(offer.stake), 0.0, Due.NONE)
         situation = Situation(
-            self._label(offer.fast_class),
+            tuple(map(self._label, (offer.fast_class, *offer.also_seen))),
             offer.time_to_collision_s,
             offer.zone,
             offer.context,
@@ -167,4 +167,4 @@ def _check_means(settings: Settings) -> None:
 @lru_cache(maxsize=64)
 def _plain(stake: float) -> Effects:
     """Return the effects of a table without rules."""
-    return effects(StakesTable(), Situation('', None, '', '', stake))
+    return effects(StakesTable(), Situation((), None, '', '', stake))

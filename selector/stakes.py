@@ -29,7 +29,7 @@ class OverrideRule:
 
     Attributes:
         name: unique name; stands in the record of every frame it matches.
-        classes: classes of the fast answer it is about, () = any.
+        classes: it is about frames in whose fast answer one of these classes is, () = any.
         time_to_collision_below_s: matches below this time to collision [s], > 0, None = any.
         zones: zones it is about, () = any.
         contexts: contexts it is about, () = any.
@@ -58,14 +58,14 @@ class Situation(NamedTuple):
     """What the table is asked about: one frame.
 
     Attributes:
-        class_name: class of the fast answer, '' when unknown.
+        class_names: classes in the fast answer; '' is an unknown one.
         time_to_collision_s: time to collision [s], None when unknown; below 0 is the most urgent.
         zone: where the robot is, '' when unknown.
         context: declared context, '' when unknown or stale.
         stake: declared stake w, finite, >= 0 (checked where it comes in).
     """
 
-    class_name: str
+    class_names: tuple[str, ...]
     time_to_collision_s: float | None
     zone: str
     context: str
@@ -189,7 +189,7 @@ def effects(table: StakesTable, situation: Situation) -> Effects:
 def _matches(rule: OverrideRule, situation: Situation) -> bool:
     below_s, time_s = rule.time_to_collision_below_s, situation.time_to_collision_s
     return (
-        _listed(situation.class_name, rule.classes)
+        (not rule.classes or any(_listed(name, rule.classes) for name in situation.class_names))
         and _listed(situation.zone, rule.zones)
         and _listed(situation.context, rule.contexts)
         and (below_s is None or (time_s is not None and time_s < below_s))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-import math
 import queue
 import threading
 import time
@@ -14,8 +13,10 @@ from numpy.typing import NDArray
 from selector.errors import PredictionError
 from selector.prediction import Model
 from selector.prediction import Prediction
+from selector.task import Task
+from selector.tasks.classification import Classification
 
-_SUM_TOLERANCE = 1e-3  # single precision of a model with many classes
+_ANY: Task = Classification()
 
 
 class Finished(NamedTuple):
@@ -36,54 +37,50 @@ class Finished(NamedTuple):
     latency_s: float
 
 
-def run(model: Model, image: NDArray[np.uint8], classes: int = 0) -> Prediction:
+def run(model: Model, image: NDArray[np.uint8], task: Task = _ANY) -> Prediction:
     """Return a model's prediction; whatever it raises comes out as one kind of error.
 
     Args:
         model: the model.
         image: (H, W, 3) uint8 RGB.
-        classes: how many scores are expected; 0 takes any number.
+        task: what an answer has to be.
 
     Raises:
         PredictionError: the model failed or answered nonsense.
     """
     try:
         answer = model.predict(image)
-        sound = isinstance(answer, Prediction) and _probabilities(answer)
-    except PredictionError:
-        raise
+        if not isinstance(answer, Prediction):
+            raise PredictionError(f'returned a {type(answer).__name__}, no Prediction')
+    except PredictionError as err:
+        raise _named(model, err) from err
     except (Exception, SystemExit) as err:  # a user's model may raise anything; we go on
         text = ' '.join(f'{type(err).__name__}: {err}'.split())
         raise PredictionError(f'{model.name} raised {text}') from err
-    if not sound:
-        raise PredictionError(f'{model.name} returned no class probabilities with their largest')
-    if classes and len(answer.scores) != classes:
-        raise PredictionError(
-            f'{model.name} returned {len(answer.scores)} scores for {classes} labels'
-        )
+    try:
+        task.check(answer)
+    except PredictionError as err:
+        raise _named(model, err) from err
+    except Exception as err:  # an answer of other types than declared
+        text = ' '.join(f'{type(err).__name__}: {err}'.split())
+        raise PredictionError(f'{model.name} returned no answer: {text}') from err
     return answer
 
 
-def _probabilities(answer: Prediction) -> bool:
-    scores, class_id = answer.scores, answer.class_id
-    return (
-        len(scores) >= 2
-        and all(0.0 <= p <= 1.0 for p in scores)
-        and abs(math.fsum(scores) - 1.0) <= _SUM_TOLERANCE
-        and 0 <= class_id < len(scores)
-        and scores[class_id] == max(scores)
-    )
+def _named(model: Model, err: PredictionError) -> PredictionError:
+    text = str(err)
+    return err if text.startswith(model.name) else PredictionError(f'{model.name} {text}')
 
 
 class Worker:
     """A single-flight thread for one tier; `busy` from submit until the model has really ended."""
 
     def __init__(
-        self, tier: str, model: Model, done: Callable[[Finished], None], classes: int = 0
+        self, tier: str, model: Model, done: Callable[[Finished], None], task: Task = _ANY
     ) -> None:
-        """Start the thread; `done` is called in it, once a call; `classes` as in `run`."""
+        """Start the thread; `done` is called in it, once a call; `task` as in `run`."""
         self.tier = tier
-        self._model, self._done, self._classes = model, done, classes
+        self._model, self._done, self._task = model, done, task
         self._busy = threading.Event()
         self._calls: queue.SimpleQueue[tuple[int, NDArray[np.uint8], float] | None]
         self._calls = queue.SimpleQueue()
@@ -111,7 +108,7 @@ class Worker:
             sequence, image, start = call
             prediction, fault = None, ''
             try:
-                prediction = run(self._model, image, self._classes)
+                prediction = run(self._model, image, self._task)
             except PredictionError as err:
                 fault = str(err)
             finished = Finished(

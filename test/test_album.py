@@ -17,6 +17,7 @@ from selector.frame import Frame
 from selector.prediction import Prediction
 from selector.scene import change
 from selector.scene import look
+from selector.tasks.classification import Classification
 
 SECOND_NS = 1_000_000_000
 FAST = Prediction('f', (0.7, 0.2, 0.1), 0, 0.0)
@@ -39,7 +40,7 @@ def page(k: int, fast: Prediction | None = FAST, seed: int | None = 1, **changes
 
 def carrying(source: Page, tier: str = 'slow') -> tuple[Album, Carried]:
     """Return an album that carries the answer about a frame on."""
-    album = Album('fast', 3)
+    album = Album('fast', 3, Classification())
     album.put(source)
     album.answered(source._replace(slow=SLOW, slow_loss=0.05), 'slow', carried=True)
     return album, Carried(source.frame.sequence, source.frame.stamp_ns, tier, 2)
@@ -48,16 +49,16 @@ def carrying(source: Page, tier: str = 'slow') -> tuple[Album, Carried]:
 def test_a_first_frame_has_only_its_own_look() -> None:
     """Nothing carried: sharpness and exposure of the image, the rest as unseen."""
     now = page(0)
-    scene = Album('fast', 3).scene(now, None)
+    scene = Album('fast', 3, Classification()).scene(now, None)
     assert now.look is not None
     assert scene == UNSEEN._replace(sharpness=now.look.sharpness, exposure=now.look.exposure)
-    assert Album('fast', 3).kept(now, None) == NOTHING_KEPT
+    assert Album('fast', 3, Classification()).kept(now, None) == NOTHING_KEPT
 
 
 def test_a_frame_without_a_picture_is_unseen() -> None:
     """No pixels, no look, and a scene in which nothing is known."""
     assert look_at(Frame(0, 0, '', '', None, '')) is None
-    assert Album('fast', 3).scene(page(0, seed=None), None) == UNSEEN
+    assert Album('fast', 3, Classification()).scene(page(0, seed=None), None) == UNSEEN
 
 
 def test_a_later_frame_is_compared_with_the_carried_one() -> None:
@@ -115,7 +116,7 @@ def test_an_answer_that_is_not_carried_is_not_kept() -> None:
 
 def test_only_the_last_frames_are_kept_for_labels() -> None:
     """Of more frames than asked for the oldest are forgotten; no scores are kept of any."""
-    album = Album('fast', 3)
+    album = Album('fast', 3, Classification())
     for k in range(5):
         album.put(page(k))
     assert album.named(1) is None

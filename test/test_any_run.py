@@ -26,6 +26,7 @@ from selector.redecision import verify
 from selector.scene import Look
 from selector.settings import Change
 from selector.table import ProfileTable
+from selector.tasks.classification import truth
 
 FRAMES = 120
 MS = 1_000_000
@@ -129,7 +130,7 @@ class Chance:
         draw, perception = self._draw, self._perception
         if draw.random() < 0.2:
             try:
-                perception.labelled(draw.randint(0, k), draw.randint(0, 9), self._now_ns)
+                perception.labelled(draw.randint(0, k), truth(draw.randint(0, 9)), self._now_ns)
             except SequenceError as err:
                 assert 'label already' in str(err)
         if draw.random() < 0.03:

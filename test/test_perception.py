@@ -42,6 +42,7 @@ from selector.redecision import verify
 from selector.scene import change
 from selector.scene import look
 from selector.settings import Change
+from selector.tasks.classification import truth
 
 FAST_MS, SLOW_MS = 5, 30
 MS = 1_000_000
@@ -435,7 +436,7 @@ def test_a_label_tells_the_losses_of_both_answers(
     """Fast said 2, slow 7 and was committed: each one's loss against the label is recorded."""
     assert scene.begin(0)[0]
     scene.perception.answered(0, SLOW, scene.stamp(0), 0.025)
-    learned = scene.perception.labelled(0, label, scene.stamp(0, 9000))
+    learned = scene.perception.labelled(0, truth(label), scene.stamp(0, 9000))
     outcome = learned.record.outcome
     assert (outcome.kind, outcome.tier, outcome.class_id) == (OutcomeKind.LABEL, 'slow', label)
     assert (outcome.fast_label_loss, outcome.tier_label_loss, learned.label_loss) == losses
@@ -446,10 +447,10 @@ def test_a_label_tells_the_losses_of_both_answers(
 def test_a_label_of_a_frame_that_slow_did_not_see(scene: Scene) -> None:
     """Only fast's loss is known; without any answer neither is, and there is none to judge."""
     scene.begin(0, SURE)
-    outcome = scene.perception.labelled(0, 2, scene.stamp(0)).record.outcome
+    outcome = scene.perception.labelled(0, truth(2), scene.stamp(0)).record.outcome
     assert (outcome.tier, outcome.fast_label_loss, outcome.tier_label_loss) == ('', 0.0, None)
     scene.begin(1, None, '', 'torn')
-    learned = scene.perception.labelled(1, 2, scene.stamp(1))
+    learned = scene.perception.labelled(1, truth(2), scene.stamp(1))
     assert learned.record.outcome.fast_label_loss is None
     assert learned.label_loss is None
 
@@ -459,13 +460,13 @@ def test_a_label_that_fits_no_frame_is_refused(scene: Scene) -> None:
     scene.begin(0, SURE)
     perception = scene.perception
     with pytest.raises(SequenceError, match='not remembered'):
-        perception.labelled(7, 2, scene.stamp(0))
+        perception.labelled(7, truth(2), scene.stamp(0))
     for label in (-1, 10):
-        with pytest.raises(InputError, match='of 10 classes'):
-            perception.labelled(0, label, scene.stamp(0))
-    link = perception.labelled(0, 2, scene.stamp(0)).link
+        with pytest.raises(InputError, match='label of frame 0 is class .* of 10'):
+            perception.labelled(0, truth(label), scene.stamp(0))
+    link = perception.labelled(0, truth(2), scene.stamp(0)).link
     with pytest.raises(SequenceError, match='has its label already'):
-        perception.labelled(0, 2, scene.stamp(0))
+        perception.labelled(0, truth(2), scene.stamp(0))
     assert perception.adjust(Change(1, 'test')).previous == link.hash
 
 

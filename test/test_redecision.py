@@ -41,6 +41,7 @@ from selector.redecision import verify
 from selector.scene import Look
 from selector.settings import Change
 from selector.table import ProfileTable
+from selector.tasks.classification import truth
 from selector.tools.replay import replay
 
 FRAMES = 24
@@ -392,7 +393,7 @@ def _tell(perception: Perception, table: ProfileTable, k: int, ends: np.random.G
     elif decided.invoke or decided.observe:
         perception.answered(k, slow, stamp_ns, 0.03)
     if k % 3 == 2:
-        perception.labelled(k - 2, int(table.label[k - 2]), stamp_ns)
+        perception.labelled(k - 2, truth(int(table.label[k - 2])), stamp_ns)
 
 
 @pytest.fixture(scope='module')

@@ -104,6 +104,14 @@ def test_a_rule_raises_the_stake_and_with_it_the_value() -> None:
     assert made.offer(offer(fast_class=PERSON, stake=9.0)).record.stake == 9.0
 
 
+def test_a_rule_sees_every_class_in_the_answer() -> None:
+    """A pedestrian beside a pothole counts although the pothole's box has the higher score."""
+    made, _ = _made(HIGH, gain=0.03)
+    record = made.offer(offer(fast_class=POTHOLE, also_seen=(GROUND, PERSON))).record
+    assert (record.stake, record.matched) == (4.0, ('person',))
+    assert made.offer(offer(1, fast_class=POTHOLE, also_seen=(GROUND,))).record.matched == ()
+
+
 def test_a_stake_of_zero_that_a_rule_raises_does_not_break_the_record() -> None:
     """The robot says that errors do not matter, the rule that they do; too late for slow."""
     made, _ = _made(HIGH, gain=0.5)

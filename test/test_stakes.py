@@ -49,13 +49,13 @@ rules = st.builds(
 rule_lists = st.lists(rules, max_size=6, unique_by=lambda r: r.name)
 situations = st.builds(
     Situation,
-    class_name=st.sampled_from(('', *CLASSES)),
+    class_names=lists(('', *CLASSES)),
     time_to_collision_s=st.none() | st.floats(0.0, 10.0) | st.sampled_from([0.5, 1.0, math.inf]),
     zone=st.sampled_from(('', *ZONES)),
     context=st.sampled_from(('', *CONTEXTS)),
     stake=st.floats(0.0, 100.0),
 )
-UNKNOWN = Situation('', None, '', '', 1.0)
+UNKNOWN = Situation((), None, '', '', 1.0)
 
 
 def table(*of: OverrideRule) -> StakesTable:
@@ -79,8 +79,9 @@ def naive(of: list[OverrideRule], at: Situation) -> Effects:
     hit = []
     for rule in of:
         inside = True
+        if rule.classes and not set(rule.classes) & set(at.class_names) - {''}:
+            inside = False
         for value, allowed in (
-            (at.class_name, rule.classes),
             (at.zone, rule.zones),
             (at.context, rule.contexts),
         ):
@@ -150,7 +151,11 @@ def test_what_is_unknown_never_matches(of: list[OverrideRule]) -> None:
 @pytest.mark.parametrize(
     ('condition', 'known', 'unknown'),
     [
-        ({'classes': ('pothole',)}, {'class_name': 'pothole'}, {'class_name': ''}),
+        (
+            {'classes': ('pothole',)},
+            {'class_names': ('person', 'pothole')},
+            {'class_names': ('',)},
+        ),
         ({'zones': ('clinic',)}, {'zone': 'clinic'}, {'zone': ''}),
         ({'contexts': ('night',)}, {'context': 'night'}, {'context': ''}),
         (
@@ -183,7 +188,7 @@ def test_unknown_is_in_no_list_of_an_unchecked_table() -> None:
 def test_the_time_limit_itself_is_not_below_it() -> None:
     """A time to collision equal to the limit does not match, the next double below does."""
     stakes = table(OverrideRule('r', time_to_collision_below_s=0.5, force_slow=True))
-    at = Situation('pothole', 0.5, '', '', 1.0)
+    at = Situation(('pothole',), 0.5, '', '', 1.0)
     assert effects(stakes, at).force_slow == ''
     before = at._replace(time_to_collision_s=math.nextafter(0.5, 0.0))
     assert effects(stakes, before).force_slow == 'r'
@@ -201,7 +206,7 @@ def test_of_two_rules_with_one_effect_the_smaller_name_is_told() -> None:
 
 def test_an_empty_table_only_passes_the_declared_stake_on() -> None:
     """Without rules nothing is overridden and the stake is the declared one."""
-    at = Situation('pedestrian', 0.1, 'crossing', 'night', 0.25)
+    at = Situation(('pedestrian',), 0.1, 'crossing', 'night', 0.25)
     assert effects(NO_STAKES, at) == Effects(0.25, '', '', '', None, '', ())
 
 

@@ -249,14 +249,14 @@ def test_the_example_tells_a_pedestrian_from_a_pothole() -> None:
     table = read_stakes(EXAMPLE)
     assert table.when_empty is WhenEmpty.OVERDRAW
     assert more_conservative(table, 'background', 'pedestrian') == 'pedestrian'
-    pedestrian = effects(table, Situation('pedestrian', 0.4, '', 'day', 1.0))
+    pedestrian = effects(table, Situation(('pedestrian',), 0.4, '', 'day', 1.0))
     assert (pedestrian.force_slow, pedestrian.conservative) == ('pedestrian-close',) * 2
     assert pedestrian.stake == 10.0
-    unmeasured = effects(table, Situation('pedestrian', None, '', 'day', 1.0))
+    unmeasured = effects(table, Situation(('pedestrian',), None, '', 'day', 1.0))
     assert (unmeasured.stake, unmeasured.force_slow) == (10.0, '')
-    pothole = effects(table, Situation('pothole', 0.4, '', 'night', 1.0))
+    pothole = effects(table, Situation(('pothole',), 0.4, '', 'night', 1.0))
     assert (pothole.stake, pothole.force_slow, pothole.conservative) == (3.0, '', '')
-    crossing = effects(table, Situation('background', None, 'crossing', 'night', 1.0))
+    crossing = effects(table, Situation(('background',), None, 'crossing', 'night', 1.0))
     assert (crossing.stake, crossing.max_indecision_s) == (5.0, 0.6)
-    assert effects(table, Situation('', None, 'clinic', '', 1.0)).deny_cloud == 'clinic-privacy'
-    assert effects(table, Situation('vehicle', 9.0, '', 'day', 0.5)).matched == ()
+    assert effects(table, Situation((), None, 'clinic', '', 1.0)).deny_cloud == 'clinic-privacy'
+    assert effects(table, Situation(('vehicle',), 9.0, '', 'day', 0.5)).matched == ()

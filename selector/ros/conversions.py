@@ -16,6 +16,10 @@ from selector.image import decode_raw
 from selector.outcome import OutcomeKind
 from selector.perception import Final
 from selector.perception import Learned
+from selector.prediction import Prediction
+from selector.tasks import classification
+from selector.tasks import detection
+from selector.tasks import regression
 import selector_msgs.msg as ros
 from sensor_msgs.msg import CompressedImage
 from sensor_msgs.msg import Image
@@ -72,26 +76,50 @@ class Told(NamedTuple):
     Attributes:
         sequence: of the frame, -1 where its stamp names it.
         stamp_ns: of the frame's image [ns].
-        class_id: the true class.
+        truth: what is true, in the form of an answer.
     """
 
     sequence: int
     stamp_ns: int
-    class_id: int
+    truth: Prediction
 
 
-def label_from_ros(msg: ros.Label, labels: tuple[str, ...]) -> Told:
-    """Return what a label says; `labels` are the class names in their order.
+def label_from_ros(msg: ros.Label, task: str, labels: tuple[str, ...]) -> Told:
+    """Return what a label says.
+
+    Args:
+        msg: the message.
+        task: name of the models' task.
+        labels: the class names in their order.
 
     Raises:
-        InputError: it names an unknown class.
+        InputError: it names an unknown class, or boxes and classes do not fit.
     """
+    return Told(int(msg.sequence), stamp_ns_from_ros(msg.header.stamp), _truth(msg, task, labels))
+
+
+def _truth(msg: ros.Label, task: str, labels: tuple[str, ...]) -> Prediction:
+    if task == detection.Detection.name:
+        return detection.truth(_boxes(msg), tuple(map(int, msg.class_ids)))
+    if task == regression.Regression.name:
+        return regression.prediction('', regression.Values(tuple(map(float, msg.values))))
     class_id = int(msg.class_id)
     if msg.label:
         if msg.label not in labels:
             raise InputError(f'label {msg.label!r} is unknown{did_you_mean(msg.label, labels)}')
         class_id = labels.index(msg.label)
-    return Told(int(msg.sequence), stamp_ns_from_ros(msg.header.stamp), class_id)
+    return classification.truth(class_id)
+
+
+def _boxes(msg: ros.Label) -> tuple[detection.Box, ...]:
+    numbers = [float(number) for number in msg.boxes]
+    if len(numbers) != 4 * len(msg.class_ids):
+        raise InputError(
+            f'the label has {len(numbers)} numbers for the boxes of {len(msg.class_ids)} classes; '
+            'there are 4 a box: left, top, right, bottom'
+        )
+    corners = iter(numbers)
+    return tuple(zip(corners, corners, corners, corners, strict=True))
 
 
 def outcome_to_ros(learned: Learned, header: RosHeader, mission_id: str) -> ros.Outcome:
@@ -126,20 +154,26 @@ def outcome_to_ros(learned: Learned, header: RosHeader, mission_id: str) -> ros.
 
 
 def prediction_to_ros(
-    final: Final, header: RosHeader, labels: tuple[str, ...], *, provisional: bool = False
+    final: Final,
+    header: RosHeader,
+    task: str,
+    labels: tuple[str, ...],
+    *,
+    provisional: bool = False,
 ) -> ros.Prediction:
     """Return an answer as a message; without one, labels and scores are empty.
 
     Args:
         final: the answer.
         header: header of the image, handed on as it is.
-        labels: class names, in the order of the scores.
+        task: name of the models' task.
+        labels: class names by class id.
         provisional: a final answer for the same frame follows.
     """
     msg = ros.Prediction(
         header=header,
         tier=final.tier,
-        task='classification',
+        task=task,
         provisional=provisional,
         age_s=final.age_s,
         confidence=math.nan,
@@ -148,7 +182,19 @@ def prediction_to_ros(
     if final.prediction is not None:
         msg.model = final.prediction.model
         msg.confidence = 1.0 - final.loss
-        msg.labels = list(labels)
         msg.scores = final.prediction.scores
         msg.class_id = final.prediction.class_id
+        _tell_content(msg, final.prediction.content, labels)
     return msg
+
+
+def _tell_content(msg: ros.Prediction, content: object, labels: tuple[str, ...]) -> None:
+    """Fill in what an answer holds beside scores."""
+    if isinstance(content, detection.Boxes):
+        msg.labels = [labels[k] if k < len(labels) else str(k) for k in content.class_ids]
+        msg.class_ids = content.class_ids
+        msg.boxes = [corner for box in content.xyxy for corner in box]
+    elif isinstance(content, regression.Values):
+        msg.values, msg.spreads = content.values, content.spreads
+    elif content is None:
+        msg.labels = list(labels)

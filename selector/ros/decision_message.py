@@ -116,6 +116,7 @@ def _tell_inputs(msg: ros.Decision, record: Justification, mission: Header) -> N
     msg.time_to_collision_s = or_nan(offer.time_to_collision_s)
     msg.audit_draw = offer.draw
     msg.fast_class = offer.fast_class
+    msg.also_seen = offer.also_seen
     msg.fast_loss = record.fast_loss
     msg.support = record.support
     msg.missing = record.missing

@@ -18,11 +18,11 @@ def learned(msg: Label, mission: Mission, now_ns: int) -> tuple[Learned, Source]
         SequenceError: it fits no frame, or the frame has its label already.
         InputError: it names no class, or an unknown one.
     """
-    told = label_from_ros(msg, mission.header.labels)
+    told = label_from_ros(msg, mission.header.task, mission.header.labels)
     perception, sequence = mission.perception, told.sequence
     if sequence < 0:
         sequence = perception.sequence_at(told.stamp_ns)
-    found = perception.labelled(sequence, told.class_id, now_ns)
+    found = perception.labelled(sequence, told.truth, now_ns)
     frame = found.frame
     header = Header(stamp=stamp_to_ros(frame.stamp_ns), frame_id=frame.frame_id)
     return found, Source(header, 0, 0.0)

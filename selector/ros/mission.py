@@ -24,6 +24,7 @@ from selector.perception import Perception
 from selector.prediction import Model
 from selector.ros.tally import quantile
 from selector.ros.tally import Tally
+from selector.task import Task
 
 WARM_UP_RUNS = 20
 _COLD_RUNS = 5
@@ -39,6 +40,7 @@ class Mission(NamedTuple):
         header: header of the log.
         fast, slow: the models, warmed up.
         latency: of the slow model on this machine.
+        task: what their answers are.
         perception: joins models' answers, controller and log.
     """
 
@@ -47,6 +49,7 @@ class Mission(NamedTuple):
     fast: Model
     slow: Model
     latency: Latency
+    task: Task
     perception: Perception
 
 
@@ -87,8 +90,9 @@ def open_mission(config: Config) -> Mission:
         config.decision.max_skew_s,
         key=build.audit_key(config, folder.name),
         looks=build.needs_scene(made),
+        task=made.task,
     )
-    return Mission(folder, header, fast, slow, latency, perception)
+    return Mission(folder, header, fast, slow, latency, made.task, perception)
 
 
 def close_mission(mission: Mission, tally: Tally) -> Head:

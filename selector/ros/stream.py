@@ -83,7 +83,6 @@ class Stream:
         self._sequence = 0
         self._latest_ns: int | None = None
         self._twins = Twins()
-        self._classes = len(mission.header.labels)
         self._budget = mission.header.settings.resources
         self._call: Call | None = None
         self._waits = False
@@ -93,7 +92,7 @@ class Stream:
         self._alarm = node.create_timer(
             1.0, self._overdue, clock=Clock(clock_type=ClockType.STEADY_TIME), autostart=False
         )
-        self._worker = Worker(SLOW, mission.slow, self._ended, self._classes)
+        self._worker = Worker(SLOW, mission.slow, self._ended, mission.task)
 
     def receive_compressed(self, msg: CompressedImage) -> None:
         """Take in one compressed image."""
@@ -199,7 +198,7 @@ class Stream:
         if frame.image is None:
             return None, ''
         try:
-            return run(self._mission.fast, frame.image, self._classes), ''
+            return run(self._mission.fast, frame.image, self._mission.task), ''
         except PredictionError as err:
             return None, str(err)
 
@@ -295,9 +294,10 @@ class Stream:
 
     def _answer(self, final: Final, source: Source) -> None:
         """Publish a final answer, and those that it held back."""
+        mission = self._mission.header
         leaving = self._outbox.put(_CAMERA, final.frame.sequence, (final, source))
         for answer, origin in leaving:
-            msg = prediction_to_ros(answer, origin.header, self._mission.header.labels)
+            msg = prediction_to_ros(answer, origin.header, mission.task, mission.labels)
             self._publishers.prediction.publish(msg)
             self.tally.answered(time.perf_counter() - origin.receive_s)
 
@@ -305,6 +305,8 @@ class Stream:
         """Publish the fast answer at once where the final one has to wait."""
         if not self._outbox.expected:
             return
-        labels = self._mission.header.labels
-        msg = prediction_to_ros(final, source.header, labels, provisional=True)
+        mission = self._mission.header
+        msg = prediction_to_ros(
+            final, source.header, mission.task, mission.labels, provisional=True
+        )
         self._publishers.prediction.publish(msg)

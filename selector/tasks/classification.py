@@ -10,6 +10,76 @@ from numpy.typing import NDArray
 from selector.errors import PredictionError
 from selector.evidence import Evidence
 from selector.prediction import Prediction
+from selector.scene import overlap
+from selector.task import TaskSpec
+
+_SUM_TOLERANCE = 1e-3  # single precision of a model with many classes
+
+
+class Classification:
+    """One class out of C; see `selector.task.Task`."""
+
+    name = 'classification'
+
+    def __init__(self, classes: int = 0) -> None:
+        """Expect `classes` scores; 0 takes any number from 2."""
+        self._classes = classes
+
+    def check(self, answer: Prediction) -> None:
+        """Refuse scores that are no probabilities, or are not one a label.
+
+        Raises:
+            PredictionError: see above.
+        """
+        if not _probabilities(answer):
+            raise PredictionError('returned no class probabilities with their largest')
+        if self._classes and len(answer.scores) != self._classes:
+            raise PredictionError(
+                f'returned {len(answer.scores)} scores for {self._classes} labels'
+            )
+
+    def evidence(self, answer: Prediction) -> Evidence:
+        """Return confidence, margin and entropy of the scores."""
+        return evidence(answer.scores)
+
+    def classes(self, answer: Prediction) -> tuple[int, ...]:
+        """Return the one class."""
+        return (answer.class_id,)
+
+    def disagreement(self, one: Prediction, other: Prediction) -> float:
+        """Return 0 when both name the same class, else 1."""
+        return 0.0 if one.class_id == other.class_id else 1.0
+
+    def loss(self, answer: Prediction, truth: Prediction) -> float:
+        """Return 0 when the answer is the true class, else 1."""
+        return 0.0 if answer.class_id == truth.class_id else 1.0
+
+    def likeness(self, one: Prediction, other: Prediction) -> float:
+        """Return what the two distributions over the classes have in common."""
+        return overlap(one.scores, other.scores)
+
+    def check_truth(self, truth: Prediction) -> None:
+        """Refuse a class that there is not.
+
+        Raises:
+            PredictionError: see above.
+        """
+        if not 0 <= truth.class_id < (self._classes or truth.class_id + 1):
+            raise PredictionError(f'is class {truth.class_id} of {self._classes}')
+
+    def bare(self, answer: Prediction) -> Prediction:
+        """Return the answer without its scores."""
+        return answer._replace(scores=())
+
+
+def make(spec: TaskSpec) -> Classification:
+    """Return the task of a card."""
+    return Classification(len(spec.labels))
+
+
+def truth(class_id: int) -> Prediction:
+    """Return a true class in the form of an answer."""
+    return Prediction('', (), class_id, 0.0)
 
 
 def softmax(logits: NDArray[np.floating]) -> tuple[float, ...]:
@@ -52,11 +122,12 @@ def evidence(scores: Sequence[float]) -> Evidence:
     return Evidence(first, first - second, min(1.0, entropy))
 
 
-def disagreement(one: Prediction, other: Prediction) -> float:
-    """Return 0 when both name the same class, else 1 (a metric in [0, 1])."""
-    return 0.0 if one.class_id == other.class_id else 1.0
-
-
-def loss(answer: Prediction, label: int) -> float:
-    """Return 0 when the answer is `label`, else 1; an empty answer is wrong."""
-    return 0.0 if answer.class_id == label else 1.0
+def _probabilities(answer: Prediction) -> bool:
+    scores, class_id = answer.scores, answer.class_id
+    return (
+        len(scores) >= 2
+        and all(0.0 <= p <= 1.0 for p in scores)
+        and abs(math.fsum(scores) - 1.0) <= _SUM_TOLERANCE
+        and 0 <= class_id < len(scores)
+        and scores[class_id] == max(scores)
+    )

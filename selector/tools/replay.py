@@ -177,6 +177,7 @@ def replay(table: ProfileTable, made: Plan, folder: Path) -> Run:
         decision.max_skew_s,
         key=audit_key(made.config, mission),
         looks=needs_scene(made),
+        task=made.task,
     )
     state = _Replay(table, made, perception)
     for k in range(len(table.stamp_ns)):

@@ -40,9 +40,13 @@ from selector.ros.conversions import outcome_to_ros
 from selector.ros.conversions import prediction_to_ros
 from selector.ros.conversions import stamp_ns_from_ros
 from selector.ros.conversions import stamp_to_ros
+from selector.ros.conversions import Told
 from selector.ros.decision_message import decision_to_ros
 from selector.settings import Settings
 from selector.tasks import classification
+from selector.tasks import detection
+from selector.tasks import regression
+from selector.tasks.classification import truth
 import selector_msgs.msg as ros
 from sensor_msgs.msg import CompressedImage
 from sensor_msgs.msg import Image
@@ -285,14 +289,20 @@ def test_a_label_is_an_outcome() -> None:
     assert math.isnan(msg.tier_loss)
 
 
+NAMED = 'classification', ('a', 'b', 'c')
+
+
 def test_a_label_names_frame_and_class() -> None:
     """By sequence or by stamp, by class or by its name; an unknown name is refused."""
-    names = ('a', 'b', 'c')
-    assert label_from_ros(ros.Label(sequence=4, class_id=2), names)[::2] == (4, 2)
-    assert label_from_ros(ros.Label(header=HEADER, label='b'), names) == (-1, STAMP_NS, 1)
-    assert label_from_ros(ros.Label(), names) == (-1, 0, -1)
+
+    def heard(msg: ros.Label) -> Told:
+        return label_from_ros(msg, *NAMED)
+
+    assert heard(ros.Label(sequence=4, class_id=2))[::2] == (4, truth(2))
+    assert heard(ros.Label(header=HEADER, label='b')) == (-1, STAMP_NS, truth(1))
+    assert heard(ros.Label()) == (-1, 0, truth(-1))
     with pytest.raises(InputError, match='unknown'):
-        label_from_ros(ros.Label(label='d'), names)
+        heard(ros.Label(label='d'))
 
 
 def test_a_carried_answer_is_a_tier_of_its_own() -> None:
@@ -341,19 +351,61 @@ def test_prediction() -> None:
     """One score a label; the confidence is the calibrated one, not the largest score."""
     frame = Frame(7, STAMP_NS, 'camera_optical', '', None, '')
     given = Prediction('m', SCORES, 0, 0.01)
-    msg = prediction_to_ros(Final(frame, 'slow', given, 0.25), HEADER, ('a', 'b', 'c'))
+    msg = prediction_to_ros(
+        Final(frame, 'slow', given, 0.25), HEADER, 'classification', ('a', 'b', 'c')
+    )
     assert msg.header == HEADER
     assert (msg.model, msg.tier, msg.provisional) == ('m', 'slow', False)
     assert (msg.class_id, msg.confidence, msg.age_s) == (0, 0.75, 0.0)
     assert list(msg.labels) == ['a', 'b', 'c']
     assert msg.scores.tolist() == pytest.approx(SCORES)
-    old = prediction_to_ros(Final(frame, 'reuse', given, 0.25, 1.5), HEADER, ('a', 'b', 'c'))
+    old = prediction_to_ros(
+        Final(frame, 'reuse', given, 0.25, 1.5), HEADER, 'classification', ('a', 'b', 'c')
+    )
     assert (old.tier, old.age_s) == ('reuse', 1.5)
+
+
+def test_prediction_of_a_detector() -> None:
+    """One label, score, class and four corners a box, the best first; no box is an answer too."""
+    boxes = detection.Boxes(((1.0, 2.0, 3.0, 4.0), (5.0, 6.0, 7.0, 8.0)), (2, 0))
+    given = detection.prediction('m', boxes, (0.5, 0.75))
+    frame = Frame(7, STAMP_NS, 'camera_optical', '', None, '')
+    final = Final(frame, 'slow', given, 0.25)
+    msg = prediction_to_ros(final, HEADER, 'detection', ('a', 'b', 'c'))
+    assert (msg.task, msg.class_id, list(msg.labels)) == ('detection', 0, ['a', 'c'])
+    assert (msg.scores.tolist(), msg.class_ids.tolist()) == ([0.75, 0.5], [0, 2])
+    assert msg.boxes.tolist() == [5.0, 6.0, 7.0, 8.0, 1.0, 2.0, 3.0, 4.0]
+    nothing = final._replace(prediction=detection.prediction('m', detection.Boxes(), ()))
+    msg = prediction_to_ros(nothing, HEADER, 'detection', ('a', 'b', 'c'))
+    assert (msg.class_id, len(msg.boxes), msg.confidence, msg.model) == (-1, 0, 0.75, 'm')
+
+
+def test_prediction_of_a_regression() -> None:
+    """The numbers and their spreads, and no class."""
+    given = regression.prediction('m', regression.Values((1.5, -2.0), (0.25, 0.5)))
+    frame = Frame(7, STAMP_NS, 'camera_optical', '', None, '')
+    msg = prediction_to_ros(Final(frame, 'fast', given, 0.0), HEADER, 'regression', ())
+    assert (msg.values.tolist(), msg.spreads.tolist()) == ([1.5, -2.0], [0.25, 0.5])
+    assert (msg.class_id, list(msg.labels)) == (-1, [])
+
+
+def test_a_label_of_boxes_and_of_numbers() -> None:
+    """What is true of a detection or a regression comes as boxes or numbers."""
+    boxes = ros.Label(boxes=[1.0, 2.0, 3.0, 4.0], class_ids=[2])
+    told = label_from_ros(boxes, 'detection', ('a', 'b', 'c')).truth
+    assert told == detection.truth(((1.0, 2.0, 3.0, 4.0),), (2,))
+    assert label_from_ros(ros.Label(), 'detection', ()).truth == detection.truth((), ())
+    with pytest.raises(InputError, match='4 a box'):
+        label_from_ros(ros.Label(boxes=[1.0], class_ids=[2]), 'detection', ())
+    numbers = label_from_ros(ros.Label(values=[0.5]), 'regression', ()).truth
+    assert numbers.content == regression.Values((0.5,))
 
 
 def test_prediction_without_an_answer() -> None:
     """Nothing known is empty and NaN, never 0."""
     frame = Frame(7, STAMP_NS, 'camera_optical', '', None, '', 'torn')
-    msg = prediction_to_ros(Final(frame, 'fast', None, 1.0), HEADER, ('a', 'b', 'c'))
+    msg = prediction_to_ros(
+        Final(frame, 'fast', None, 1.0), HEADER, 'classification', ('a', 'b', 'c')
+    )
     assert (msg.class_id, len(msg.scores), len(msg.labels)) == (-1, 0, 0)
     assert math.isnan(msg.confidence)

@@ -10,11 +10,11 @@ import pytest
 from scripted import PATIENT
 from selector.errors import PredictionError
 from selector.prediction import Prediction
-from selector.tasks.classification import disagreement
+from selector.tasks.classification import Classification
 from selector.tasks.classification import evidence
-from selector.tasks.classification import loss
 from selector.tasks.classification import prediction
 from selector.tasks.classification import softmax
+from selector.tasks.classification import truth
 
 LOGITS = st.lists(st.floats(-1e6, 1e6), min_size=2, max_size=20)
 
@@ -66,7 +66,7 @@ def test_a_wrong_shape_is_refused(shape: tuple[int, ...]) -> None:
 
 def test_prediction_names_the_largest_class_first_of_equals() -> None:
     """The class is the largest score; of equal ones the first, on every machine."""
-    assert prediction('model', np.array([0.0, 3.0, 3.0]), 0.25)[2:] == (1, 0.25)
+    assert prediction('model', np.array([0.0, 3.0, 3.0]), 0.25)[2:4] == (1, 0.25)
     assert prediction('model', np.array([-5.0, -4.0]), 0.0).class_id == 1
 
 
@@ -116,15 +116,43 @@ def _named(class_id: int) -> Prediction:
 
 def test_disagreement_is_a_metric_that_bounds_the_difference_of_losses() -> None:
     """Symmetric, zero on equals, triangle inequality, and |L_f - L_k| <= d (decision.md 1)."""
+    task = Classification()
+    apart = task.disagreement
     answers = [_named(k) for k in range(-1, 3)]
     for one, two, three in product(answers, repeat=3):
-        assert disagreement(one, two) == disagreement(two, one) == float(one != two)
-        assert disagreement(one, three) <= disagreement(one, two) + disagreement(two, three)
+        assert apart(one, two) == apart(two, one) == float(one != two)
+        assert apart(one, three) <= apart(one, two) + apart(two, three)
         for label in range(3):
-            assert abs(loss(one, label) - loss(two, label)) <= disagreement(one, two)
+            losses = task.loss(one, truth(label)), task.loss(two, truth(label))
+            assert abs(losses[0] - losses[1]) <= apart(one, two)
 
 
 def test_loss_of_an_empty_answer_is_one() -> None:
     """Nothing answered is wrong for every label; only the label itself is right."""
-    assert [loss(_named(-1), label) for label in range(5)] == [1.0] * 5
-    assert [loss(_named(2), label) for label in range(5)] == [1.0, 1.0, 0.0, 1.0, 1.0]
+    loss = Classification().loss
+    assert [loss(_named(-1), truth(label)) for label in range(5)] == [1.0] * 5
+    assert [loss(_named(2), truth(label)) for label in range(5)] == [1.0, 1.0, 0.0, 1.0, 1.0]
+
+
+@pytest.mark.parametrize(
+    'bad',
+    [
+        Prediction('m', (), -1, 0.0),
+        Prediction('m', (0.5, 0.5, 0.0), 0, 0.0),
+        Prediction('m', (0.25, 0.75), 0, 0.0),
+        Prediction('m', (0.25, 0.5), 1, 0.0),
+        Prediction('m', (math.nan, 1.0), 1, 0.0),
+    ],
+)
+def test_an_answer_that_is_none_is_refused(bad: Prediction) -> None:
+    """No scores, another number than labels, the wrong class, a sum that is not 1, NaN."""
+    with pytest.raises(PredictionError, match='returned'):
+        Classification(2).check(bad)
+
+
+def test_a_true_class_is_one_of_the_labels() -> None:
+    """-1 and a class beyond the labels are no truth."""
+    Classification(3).check_truth(truth(2))
+    for class_id in (-1, 3):
+        with pytest.raises(PredictionError, match='of 3'):
+            Classification(3).check_truth(truth(class_id))
