@@ -3,6 +3,7 @@
     python -m benchmarks.bench.cifar_streams       # all pools, about ten CPU minutes
 
 Settings are chosen on the split `development`; results are reported, once, on the split `report`.
+The split `calibration`, which nothing but the offline fit has seen, checks what is learned online.
 Each split has two pools. `independent` holds every image once in each context; `tracks` holds
 tracks of 10 to 30 frames with the motion of the demo stream, one image and one context a track. A
 stream is a seeded draw from a pool: streams of several seeds share images, so that intervals over
@@ -53,6 +54,7 @@ import render  # noqa: E402
 VERSION = 2  # raise it when the pools change for another reason than a file of `_SOURCES`
 SEED = 20_262
 CONTEXTS = (*render.CONTEXTS, 'dark', 'noise')
+SPLITS = ('development', 'report', 'calibration')
 LAMP = (0.45, 0.65, 1.0)  # what is left of red, green and blue in the lamp's light
 NIGHT = 0.03  # what is left of all three outside it
 LAMP_SHARE = 0.5
@@ -109,7 +111,7 @@ def independent(split: str, seed: int, contexts: tuple[str, ...], frames: int) -
     """Return frames in random order, none twice before all have been seen.
 
     Args:
-        split: `development` or `report`.
+        split: one of `SPLITS`.
         seed: of the order.
         contexts: of `CONTEXTS`.
         frames: how many.
@@ -125,7 +127,7 @@ def blocks(split: str, seed: int, contexts: tuple[str, ...], frames: int, block:
     """Return frames in random order whose context changes every `block` frames, in turn.
 
     Args:
-        split: `development` or `report`.
+        split: one of `SPLITS`.
         seed: of the order.
         contexts: of `CONTEXTS`, in the order of the blocks.
         frames: how many.
@@ -149,7 +151,7 @@ def tracks(split: str, seed: int, frames: int) -> Stream:
     The last track of a context is shown to its end, and the last of the stream is cut.
 
     Args:
-        split: `development` or `report`.
+        split: one of `SPLITS`.
         seed: of the order.
         frames: how many.
     """
@@ -198,7 +200,7 @@ def pool(split: str, kind: str) -> Stream:
     """Return a pool, from the cache where it is there and of today's models and renderer.
 
     Args:
-        split: `development` or `report`.
+        split: one of `SPLITS`.
         kind: `independent`, where the contexts of an image are adjacent, or `tracks`.
 
     Raises:
@@ -219,8 +221,8 @@ def pool(split: str, kind: str) -> Stream:
 
 def cached(split: str, kind: str) -> Path:
     """Return where a pool made from today's files is kept; see `pool`."""
-    if split not in ('development', 'report'):
-        raise SystemExit(f'split {split!r}; benchmarks use development or report')
+    if split not in SPLITS:
+        raise SystemExit(f'split {split!r}; benchmarks use one of {", ".join(SPLITS)}')
     digest = hashlib.sha256(str(VERSION).encode())
     for source in _SOURCES:
         digest.update(hashlib.sha256(source.read_bytes()).digest())
@@ -379,7 +381,7 @@ def summary(stream: Stream) -> str:
 
 def main() -> int:
     """Make all pools that are not cached and print what is in them."""
-    for split in ('development', 'report'):
+    for split in SPLITS:
         for kind in ('independent', 'tracks'):
             print(f'{split}, {kind}\n{summary(pool(split, kind))}')
     return 0

@@ -38,10 +38,12 @@ class Source(NamedTuple):
         kind: `independent`, `changing`, `tracks`, `dark`, `noise`, `noise, blind`, `analytic 1`,
             `analytic 2`, `robocup` or `robocup bag`.
         frames: how many.
+        split: images of the reporting half, on the CIFAR-10 streams.
     """
 
     kind: str
     frames: int
+    split: str = 'report'
 
 
 class Score(NamedTuple):
@@ -78,8 +80,8 @@ class Score(NamedTuple):
 @lru_cache(maxsize=6)
 def stream_of(source: Source, seed: int, half: str) -> Stream:
     """Return a stream; `half` is `tuning` or `report`."""
-    split = 'development' if half == 'tuning' else 'report'
-    kind, frames = source
+    kind, frames, split = source
+    split = 'development' if half == 'tuning' else split
     if kind.startswith('analytic'):
         offset = 10_000 if half == 'tuning' else 0
         return analytic_stream.analytic(int(kind[-1]), offset + seed, frames)

@@ -73,6 +73,7 @@ class Contender:
         reuse: answers are carried on.
         exchange_rate: beta, accuracy per call.
         library: it needs an optional package and runs with fewer seeds.
+        fitted: it starts from the offline fit.
     """
 
     name: str
@@ -84,6 +85,7 @@ class Contender:
     reuse: bool = False
     exchange_rate: float = 0.0
     library: bool = False
+    fitted: bool = False
 
 
 def budget(spend: float, contender: Contender) -> Settings:
@@ -150,6 +152,7 @@ def warm(fitted: FittedGain, feedback: Feedback) -> Contender:
         lambda _knob: LearnedGain(fitted),
         feedback=feedback,
         priced=True,
+        fitted=True,
     )
 
 
@@ -160,7 +163,7 @@ def reusing(contender: Contender) -> Contender:
 
 def unlearned(fitted: FittedGain) -> Contender:
     """Return prices without learning: the fitted tables, and our price."""
-    return Contender('prices without learning', lambda _knob: fitted, priced=True)
+    return Contender('prices without learning', lambda _knob: fitted, priced=True, fitted=True)
 
 
 def baselines(spend: float, tuning: Stream, fitted: FittedGain | None) -> list[Contender]:
@@ -183,7 +186,12 @@ def baselines(spend: float, tuning: Stream, fitted: FittedGain | None) -> list[C
     if fitted is not None:
         errors = fitted.tables('slow', '').fast_error
         found.append(
-            Contender('isotonic threshold', lambda knob: ConfidenceThreshold(knob, errors), unit)
+            Contender(
+                'isotonic threshold',
+                lambda knob: ConfidenceThreshold(knob, errors),
+                unit,
+                fitted=True,
+            )
         )
         found.append(unlearned(fitted))
     return found

@@ -29,13 +29,14 @@ SHOWN = (
 NOISE = 'ours, beta 0.05, labels on 10 % of frames, 60 s late'
 
 
-def summaries(results: Results, frames: int) -> list[dict[str, Any]]:
+def summaries(results: Results, frames: int, split: str = 'report') -> list[dict[str, Any]]:
     """Return one row a stream, spend and policy, and the curve figures of each policy."""
     found = [_summary(key, scores) for key, scores in sorted(results.items())]
     for kind, name in sorted({(key[0], key[2]) for key in results}):
         curve = _curve(results, kind, name)
         if len(curve[0]) >= 3:
-            slow = float(stream_of(Source(kind, frames), 0, 'report').gain.mean())
+            source = Source(kind, frames, split)
+            slow = float(stream_of(source, 0, 'report').gain.mean())
             figures = _curve_figures(curve[0], curve[1], slow)
             found.append({'stream': kind, 'policy': name, 'slow_only': slow, **figures})
     return found

@@ -32,6 +32,7 @@ LIBRARY_SEEDS = 5
 CIFAR = ('independent', 'changing', 'tracks', 'dark', 'noise', 'noise, blind')
 MISLEADING = ('dark', 'noise')
 BLIND = 'noise, blind'
+FITTED_ON = 'calibration'
 SAME_ORDER = ('entropy threshold', 'margin threshold', 'periodic')
 """These order the frames much as confidence and chance do, and run on one stream only."""
 
@@ -46,6 +47,7 @@ class Scale(NamedTuple):
         kinds: of streams.
         workers: processes.
         quiet: no progress on stderr.
+        split: images that results are reported on; what an offline fit saw is left out on them.
     """
 
     frames: int
@@ -54,6 +56,7 @@ class Scale(NamedTuple):
     kinds: tuple[str, ...]
     workers: int
     quiet: bool
+    split: str = 'report'
 
 
 Results = dict[tuple[str, ...], list[Score]]
@@ -113,9 +116,9 @@ def gather(scale: Scale, with_libraries: bool) -> Results:
     """Return the scores of everything on the reporting half, knobs chosen on the tuning half."""
     jobs: list[Job] = []
     for kind in scale.kinds:
-        source = Source(kind, scale.frames)
+        source = Source(kind, scale.frames, scale.split)
         for spend in _spends(kind, scale):
-            for contender in own(kind, spend) + others(kind, spend, scale.frames):
+            for contender in _contenders(kind, spend, scale):
                 jobs += _jobs(source, contender, spend, scale.seeds)
         for spend in CURVE if scale.seeds > 2 and kind != BLIND else ():
             jobs += _jobs(source, ours(SEEN), spend, CURVE_SEEDS)
@@ -123,6 +126,12 @@ def gather(scale: Scale, with_libraries: bool) -> Results:
             for contender in libraries():
                 jobs += _jobs(source, contender, MIDDLE, min(scale.seeds, LIBRARY_SEEDS))
     return run_all(jobs, lookup, scale.workers, scale.quiet)
+
+
+def _contenders(kind: str, spend: float, scale: Scale) -> list[Contender]:
+    """Return ours and the baselines; on images that the offline fit saw, what it did not touch."""
+    found = own(kind, spend) + others(kind, spend, scale.frames)
+    return [c for c in found if not (c.fitted and scale.split == FITTED_ON)]
 
 
 def _spends(kind: str, scale: Scale) -> tuple[float, ...]:

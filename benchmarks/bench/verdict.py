@@ -45,21 +45,22 @@ class Ratio(NamedTuple):
     met: bool
 
 
-def ratios(results: Results, frames: int) -> list[Ratio]:
+def ratios(results: Results, frames: int, split: str = 'report') -> list[Ratio]:
     """Return rows 1 to 3 of every stream and spend."""
     found: list[Ratio] = []
     for kind, spend in sorted({key[:2] for key in results}):
         if (kind, spend, 'random') not in results or (kind, spend, OURS) not in results:
             continue
-        found += _rows(results, kind, spend, frames)
+        found += _rows(results, spend, Source(kind, frames, split))
     return found
 
 
-def _rows(results: Results, kind: str, spend: str, frames: int) -> list[Ratio]:
+def _rows(results: Results, spend: str, source: Source) -> list[Ratio]:
+    kind = source.kind
+
     def scores(name: str) -> list[Score]:
         return results[kind, spend, name]
 
-    source = Source(kind, frames)
     told = scores(OURS)
     none = scores('ours, no labels')
     full_none = results.get((kind, spend, 'ours, no labels, full information'), [])

@@ -213,8 +213,8 @@ def test_a_track_moves_on_from_frame_to_frame() -> None:
 
 
 def test_the_demo_split_is_not_for_benchmarks() -> None:
-    """Only the tuning and the reporting half have pools."""
-    with pytest.raises(SystemExit, match='development or report'):
+    """Only images that are neither trained on nor shown in the demo have pools."""
+    with pytest.raises(SystemExit, match='one of development, report, calibration'):
         cifar_streams.cached('patrol', 'tracks')
 
 
