@@ -1,4 +1,4 @@
-"""Image: from the bytes of a message to pixels, and from pixels to a model's input."""
+"""Image: from the bytes of a message to pixels."""
 
 from __future__ import annotations
 
@@ -75,26 +75,3 @@ def decode_raw(
         return np.repeat(image, 3, axis=2)
     colours = image[..., :3]
     return colours[..., ::-1] if encoding.startswith('bgr') else colours
-
-
-def model_input(
-    image: NDArray[np.uint8], crop: str, size_px: int, scale: float
-) -> NDArray[np.float32]:
-    """Return the input tensor (1, 3, size_px, size_px) of an image (H, W, 3) uint8 RGB.
-
-    Args:
-        image: the frame.
-        crop: `centre_square` or `none`.
-        size_px: side of the square that the model sees [px]; resized bilinear, antialiased.
-        scale: factor from uint8 to the range of the model's input.
-    """
-    if crop == 'centre_square':
-        height, width = image.shape[:2]
-        side = min(height, width)
-        top, left = (height - side) // 2, (width - side) // 2
-        image = image[top : top + side, left : left + side]
-    square = Image.fromarray(np.ascontiguousarray(image)).resize(
-        (size_px, size_px), Image.Resampling.BILINEAR
-    )
-    pixels = np.asarray(square, np.float32) * np.float32(scale)
-    return np.ascontiguousarray(pixels.transpose(2, 0, 1)[None])

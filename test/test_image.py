@@ -15,7 +15,6 @@ import pytest
 from selector.errors import InputError
 from selector.image import decode_compressed
 from selector.image import decode_raw
-from selector.image import model_input
 
 
 def picture(height: int = 4, width: int = 6) -> NDArray[np.uint8]:
@@ -147,33 +146,3 @@ def test_sizes_that_contradict_each_other_are_refused(
         return
     with pytest.raises(InputError):
         decode_raw(bytes(size), encoding, height, width, step)
-
-
-def test_model_input_has_shape_order_and_range() -> None:
-    """The tensor is (1, 3, S, S) float32, contiguous, channels first, scaled."""
-    image = np.zeros((10, 20, 3), np.uint8)
-    image[..., 0], image[..., 2] = 255, 51
-    tensor = model_input(image, 'centre_square', 8, 1.0 / 255.0)
-    assert tensor.shape == (1, 3, 8, 8)
-    assert tensor.dtype == np.float32
-    assert tensor.flags['C_CONTIGUOUS']
-    assert tensor[0, :, 3, 3] == pytest.approx([1.0, 0.0, 0.2], abs=1e-6)
-
-
-@pytest.mark.parametrize('shape', [(8, 20), (20, 8), (8, 21), (9, 8)])
-def test_the_crop_is_the_centre(shape: tuple[int, int]) -> None:
-    """With `centre_square` only the middle square is seen; with `none` everything is."""
-    height, width = shape
-    side = min(shape)
-    image = np.zeros((height, width, 3), np.uint8)
-    top, left = (height - side) // 2, (width - side) // 2
-    image[top : top + side, left : left + side] = 200
-    assert (model_input(image, 'centre_square', side, 1.0) == 200.0).all()
-    assert model_input(image, 'none', side, 1.0).min() < 200.0
-
-
-def test_a_reversed_view_is_no_different() -> None:
-    """Bgr8 comes as a view with negative strides; the model sees the same pixels as of rgb8."""
-    swapped = decode_raw(picture()[..., ::-1].tobytes(), 'bgr8', 4, 6, 18)
-    one, other = (model_input(i, 'none', 4, 1.0) for i in (swapped, picture()))
-    assert (one == other).all()

@@ -1,10 +1,16 @@
-"""The contract of `prediction.Model`, the same suite for every backend."""
+"""The contract of `prediction.Model`, the same suite for every backend and task.
+
+A backend joins by one line in MODELS, and in FAULTY where a fault can be made.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from collections.abc import Iterator
 import math
 from pathlib import Path
+from typing import Any
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,9 +21,13 @@ from selector.backends.onnx_model import OnnxModel
 from selector.card import read_card
 from selector.errors import PredictionError
 from selector.prediction import Model
+from selector.task import Task
+from selector.task import TaskSpec
+from selector.tasks.known import task_named
 from selector.worker import run
+import small_onnx
 
-Logits = Callable[[NDArray[np.uint8]], NDArray[np.floating]]
+Make = Callable[[Path], Model]
 
 
 def fake_model(_folder: Path) -> Model:
@@ -25,20 +35,34 @@ def fake_model(_folder: Path) -> Model:
     return FakeModel('fake', lambda image: np.resize(image.mean(axis=(0, 1)), 10))
 
 
+def onnx_model(folder: Path) -> OnnxModel:
+    """Return the model in a folder."""
+    return OnnxModel(read_card(folder), folder / 'model.onnx', 1)
+
+
 def onnx_fast(_folder: Path) -> Model:
     """The shipped fast model."""
-    return onnx_model(pair.NAMES['fast'])
+    return onnx_model(pair.MODELS / pair.NAMES['fast'])
 
 
 def onnx_slow(_folder: Path) -> Model:
     """The shipped slow model."""
-    return onnx_model(pair.NAMES['slow'])
+    return onnx_model(pair.MODELS / pair.NAMES['slow'])
 
 
-def onnx_model(name: str) -> OnnxModel:
-    """Return a shipped model."""
-    folder = pair.MODELS / name
-    return OnnxModel(read_card(folder), folder / 'model.onnx', 1)
+def onnx_classifier(folder: Path) -> Model:
+    """A classifier made for the test."""
+    return onnx_model(small_onnx.classifier(folder))
+
+
+def onnx_detector(folder: Path) -> Model:
+    """A detector of bright regions."""
+    return onnx_model(small_onnx.detector(folder))
+
+
+def onnx_regressor(folder: Path) -> Model:
+    """A regressor of the mean colour."""
+    return onnx_model(small_onnx.regressor(folder))
 
 
 def fake_bad(_folder: Path, kind: str) -> Model:
@@ -55,35 +79,20 @@ def fake_bad(_folder: Path, kind: str) -> Model:
 
 def onnx_bad(folder: Path, kind: str) -> Model:
     """An ONNX file that loads and then has a fault."""
-    import onnx
-    from onnx import helper
-    from onnx import numpy_helper
-    from onnx import TensorProto
-
-    constant = {
-        'nan': np.full((1, 10), np.nan, np.float32),
-        'inf': np.full((1, 10), np.inf, np.float32),
-        'shape': np.ones((1, 7), np.float32),
-        'raise': np.ones((1, 10), np.float32),
-    }[kind]
-    side = 16 if kind == 'raise' else 32  # another input size than the card says
-    picture = helper.make_tensor_value_info('image', TensorProto.FLOAT, [1, 3, side, side])
-    out = helper.make_tensor_value_info('logits', TensorProto.FLOAT, list(constant.shape))
-    zero = numpy_helper.from_array(np.zeros((), np.float32), 'zero')
-    value = numpy_helper.from_array(constant, 'value')
-    nodes = [
-        helper.make_node('ReduceMax', ['image'], ['top'], keepdims=0),
-        helper.make_node('Mul', ['top', 'zero'], ['nothing']),
-        helper.make_node('Add', ['value', 'nothing'], ['logits']),
-    ]
-    graph = helper.make_graph(nodes, 'bad', [picture], [out], [zero, value])
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid('', 13)], ir_version=8)
-    path = folder / 'bad.onnx'
-    onnx.save(model, path)
-    return OnnxModel(read_card(pair.MODELS / pair.NAMES['fast']), path, 1)
+    return onnx_model(small_onnx.bad_classifier(folder, kind))
 
 
-BACKENDS = [fake_model, onnx_fast, onnx_slow]
+CLASSES = TaskSpec(())
+MODELS: list[tuple[Make, str, TaskSpec]] = [
+    (fake_model, 'classification', CLASSES),
+    (onnx_fast, 'classification', CLASSES),
+    (onnx_slow, 'classification', CLASSES),
+    (onnx_classifier, 'classification', CLASSES),
+    (onnx_detector, 'detection', TaskSpec(('lamp',))),
+    (onnx_regressor, 'regression', TaskSpec(scales=(1.0, 1.0, 1.0))),
+]
+FAULTY: list[Callable[[Path, str], Model]] = [fake_bad, onnx_bad]
+
 IMAGES = {
     'noise': np.random.default_rng(3).integers(0, 256, (48, 64, 3), np.uint8),
     'black': np.zeros((32, 32, 3), np.uint8),
@@ -91,54 +100,83 @@ IMAGES = {
     'pixel': np.full((1, 1, 3), 128, np.uint8),
     'view': np.random.default_rng(4).integers(0, 256, (20, 30, 3), np.uint8)[::-1, ::2, ::-1],
 }
+IMAGES['lamp'] = IMAGES['black'].copy()
+IMAGES['lamp'][8:16, 4:20] = 240
 
 
-@pytest.fixture(params=BACKENDS, ids=lambda make: make.__name__)
-def model(request: pytest.FixtureRequest, tmp_path: Path) -> Model:
-    """Each backend in turn."""
-    made: Model = request.param(tmp_path)
-    return made
+class Subject(NamedTuple):
+    """A model under test and what its answers are."""
+
+    model: Model
+    task: Task
+
+    def answer(self, image: NDArray[np.uint8]) -> tuple[Any, ...]:
+        """Return all of an answer but its time."""
+        found = self.model.predict(image)
+        return found.model, found.scores, found.class_id, found.content
+
+
+@pytest.fixture(params=MODELS, ids=lambda row: row[0].__name__)
+def subject(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Subject]:
+    """Each backend in turn; one that has a process or a node of its own is closed."""
+    make, task, spec = request.param
+    model = make(tmp_path)
+    yield Subject(model, task_named(task, spec))
+    getattr(model, 'close', lambda: None)()
 
 
 @pytest.mark.parametrize('name', sorted(IMAGES))
-def test_predict_returns_probabilities(model: Model, name: str) -> None:
-    """Scores are finite, in [0, 1], sum to 1; the class is the largest; the time is real."""
-    answer = model.predict(IMAGES[name])
-    assert answer.model == model.name
+def test_predict_returns_an_answer_of_the_task(subject: Subject, name: str) -> None:
+    """The task finds nothing wrong with it, it bears the model's name, and its time is real."""
+    answer = subject.model.predict(IMAGES[name])
+    subject.task.check(answer)
+    assert answer.model == subject.model.name
     assert all(type(p) is float and 0.0 <= p <= 1.0 for p in answer.scores)
-    assert math.fsum(answer.scores) == pytest.approx(1.0, abs=1e-9)
-    assert answer.class_id == int(np.argmax(answer.scores))
+    assert math.isfinite(answer.wall_s)
     assert answer.wall_s >= 0.0
-    assert run(model, IMAGES[name]).scores == answer.scores
+    assert run(subject.model, IMAGES[name], subject.task).scores == answer.scores
 
 
 @pytest.mark.parametrize('name', sorted(IMAGES))
-def test_the_same_image_gives_the_same_scores(model: Model, name: str) -> None:
+def test_a_class_is_the_largest_of_probabilities(subject: Subject, name: str) -> None:
+    """A classifier's scores sum to 1; a detector's come the highest first."""
+    answer = subject.model.predict(IMAGES[name])
+    if subject.task.name == 'classification':
+        assert math.fsum(answer.scores) == pytest.approx(1.0, abs=1e-9)
+        assert answer.class_id == int(np.argmax(answer.scores))
+    elif subject.task.name == 'detection':
+        assert list(answer.scores) == sorted(answer.scores, reverse=True)
+    else:
+        assert (answer.scores, answer.class_id) == ((), -1)
+
+
+@pytest.mark.parametrize('name', sorted(IMAGES))
+def test_the_same_image_gives_the_same_answer(subject: Subject, name: str) -> None:
     """Bit for bit, whatever was asked in between, and the image is left as it was."""
     image = IMAGES[name]
     before = image.copy()
-    first = model.predict(image).scores
-    model.predict(IMAGES['noise'])
-    assert model.predict(image).scores == first
-    assert model.predict(image.copy()).scores == first
+    first = subject.answer(image)
+    subject.answer(IMAGES['noise'])
+    assert subject.answer(image) == first
+    assert subject.answer(image.copy()) == first
     assert (image == before).all()
 
 
-def test_different_images_give_different_scores(model: Model) -> None:
+def test_different_images_give_different_answers(subject: Subject) -> None:
     """The answer depends on the pixels."""
-    assert model.predict(IMAGES['noise']).scores != model.predict(IMAGES['view']).scores
+    assert len({subject.answer(image) for image in IMAGES.values()}) >= 3
 
 
 @pytest.mark.parametrize('runs', [0, 1, 3])
-def test_warm_up_returns_a_time_a_run(model: Model, runs: int) -> None:
+def test_warm_up_returns_a_time_a_run(subject: Subject, runs: int) -> None:
     """As many finite times as runs."""
-    times = model.warm_up(runs)
+    times = subject.model.warm_up(runs)
     assert len(times) == runs
     assert all(math.isfinite(t) and t >= 0.0 for t in times)
 
 
 @pytest.mark.parametrize('kind', ['nan', 'inf', 'shape', 'raise'])
-@pytest.mark.parametrize('make', [fake_bad, onnx_bad], ids=lambda make: make.__name__)
+@pytest.mark.parametrize('make', FAULTY, ids=lambda make: make.__name__)
 def test_a_fault_is_a_prediction_error(
     make: Callable[[Path, str], Model], kind: str, tmp_path: Path
 ) -> None:
@@ -149,10 +187,10 @@ def test_a_fault_is_a_prediction_error(
     assert '\n' not in str(caught.value)
 
 
-def test_an_image_that_is_none_is_a_prediction_error(model: Model) -> None:
+def test_an_image_that_is_none_is_a_prediction_error(subject: Subject) -> None:
     """Whatever is handed in, `run` raises nothing but PredictionError."""
-    if isinstance(model, FakeModel):
+    if isinstance(subject.model, FakeModel):
         pytest.skip('the fake model answers as scripted, whatever it is shown')
     for image in (np.zeros((4, 4), np.uint8), np.zeros(3), np.zeros((2, 2, 9, 3))):
         with pytest.raises(PredictionError):
-            run(model, image)  # type: ignore[arg-type]
+            run(subject.model, image, subject.task)  # type: ignore[arg-type]
