@@ -30,11 +30,18 @@ _SEAL_BYTES = len(_SEAL) + 64 + 2
 
 @dataclass(frozen=True, slots=True)
 class ModelIdentity:
-    """Which file answered as which tier."""
+    """Which file answered as which tier.
+
+    Attributes:
+        tier, name: of the model.
+        sha256: digest of its file, or of its card where it has none.
+        card: digest of everything its card declares, '' where that was not recorded.
+    """
 
     tier: str
     name: str
     sha256: str
+    card: str = ''
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,9 +12,7 @@ from selector.audit import digest
 from selector.audit import Header
 from selector.audit import ModelIdentity
 from selector.audit import SCHEMA_VERSION
-from selector.backends.onnx_model import OnnxModel
 from selector.card import Card
-from selector.card import checked_file
 from selector.card import read_card
 from selector.config import Config
 from selector.config import flat
@@ -34,14 +32,17 @@ from selector.fitted_gain import NoFit
 from selector.fitted_gain import SLOWEST_ASSUMED
 from selector.installed import models_folder
 from selector.learned_gain import LearnedGain
+from selector.loading import FromTopic
+from selector.loading import load_model
 from selector.mission_budget import call_cost
 from selector.mission_budget import checked_budget
+from selector.pairing import check_pair
+from selector.prediction import Model
 from selector.settings import Settings
 from selector.stakes import NO_STAKES
 from selector.stakes import StakesTable
 from selector.stakes_file import read_stakes
 from selector.task import Task
-from selector.task import TaskSpec
 from selector.tasks.known import task_named
 
 FAST, SLOW = 'fast', 'slow'
@@ -89,11 +90,7 @@ def plan(config: Config, latencies: Mapping[str, Latency] | None = None) -> Plan
         FAST: read_card(folder / config.models.fast),
         SLOW: read_card(folder / config.models.slow),
     }
-    if cards[FAST].labels != cards[SLOW].labels:
-        raise ConfigError(
-            f'{cards[FAST].name} has {len(cards[FAST].labels)} labels and {cards[SLOW].name} '
-            f'{len(cards[SLOW].labels)}, or in another order; a pair shares its labels'
-        )
+    check_pair(cards[FAST], cards[SLOW])
     correlation = _correlation(config, folder, cards)
     budget = checked_budget(config)
     cost = tuple(call_cost(config, resource.name) for resource in budget)
@@ -110,13 +107,24 @@ def plan(config: Config, latencies: Mapping[str, Latency] | None = None) -> Plan
         reference=SLOW,
         reuse_max_age_s=config.decision.reuse_max_age_s,
         stakes=_stakes(config),
-        labels=tuple(cards[FAST].labels),
+        labels=cards[FAST].answer_labels,
     )
-    card = cards[FAST]
-    task = task_named(card.task, TaskSpec(tuple(card.labels)))
+    task = task_named(cards[FAST].task, cards[FAST].task_spec)
     made = Plan(config, folder, cards, correlation, settings, task)
     build_controller(made)  # refuses what does not fit together, before any model is loaded
     return made
+
+
+def draft(config: Config) -> Plan:
+    """Return a plan before anything was measured: what no card states is taken as the deadline.
+
+    Raises:
+        SelectorError: see `plan`.
+    """
+    card = read_card(models_folder(config) / config.models.slow)
+    stated = None not in (card.latency_p50_s.value, card.latency_p99_s.value)
+    deadline_s = config.decision.deadline_s
+    return plan(config, None if stated else {SLOW: Latency(deadline_s, deadline_s)})
 
 
 def _stakes(config: Config) -> StakesTable:
@@ -192,15 +200,12 @@ def learned(controller: Controller) -> list[dict[str, object]]:
     return rows
 
 
-def build_model(made: Plan, tier: str) -> OnnxModel:
-    """Return the model of one tier, its file checked against its card.
-
-    Raises:
-        ModelError: the file is missing, altered, unreadable or contradicts its card.
-    """
-    card = made.cards[tier]
-    path = checked_file(card, made.folder / card.name)
-    return OnnxModel(card, path, made.config.models.threads)
+def build_model(made: Plan, tier: str, from_topic: FromTopic | None = None) -> Model:
+    """Return the model of one tier, its files checked against its card; see `load_model`."""
+    threads = made.config.models.threads
+    if from_topic is None:
+        return load_model(made.cards[tier], made.folder, threads)
+    return load_model(made.cards[tier], made.folder, threads, from_topic)
 
 
 def header(made: Plan, mission_id: str, clock: str) -> Header:
@@ -216,7 +221,7 @@ def header(made: Plan, mission_id: str, clock: str) -> Header:
         settings=made.settings,
         config=values,
         config_digest=digest(values),
-        models=tuple(ModelIdentity(t, c.name, c.sha256) for t, c in made.cards.items()),
+        models=tuple(_identity(tier, card) for tier, card in made.cards.items()),
         correlation_digest=fit.digest if fit else '',
         reference=fit.reference if fit else SLOWEST_ASSUMED,
         evidence_names=(*EVIDENCE_NAMES, *SCENE_NAMES),
@@ -230,13 +235,30 @@ def _check_pair(cards: Mapping[str, Card], correlation: Correlation, name: str) 
     if SLOW not in correlation.tables:
         raise ConfigError(f'{name} has no tables for the tier {SLOW!r}')
     for tier, card in cards.items():
-        if correlation.models.get(tier) != card.sha256:
+        if correlation.models.get(tier) != model_digest(card):
             raise ConfigError(
                 f'{name} was fitted with another {tier} model than {card.name}; fit again with '
                 f'`selector fit`',
                 expected=correlation.models.get(tier),
-                found=card.sha256,
+                found=model_digest(card),
             )
+
+
+def model_digest(card: Card) -> str:
+    """Return what tells a model from another: the digest of its file, or of its card without one.
+
+    Two sizes of one file are told apart by their cards.
+    """
+    return card.sha256 or card_digest(card)
+
+
+def card_digest(card: Card) -> str:
+    """Return the SHA-256 of everything a card declares."""
+    return digest(card.model_dump(mode='json'))
+
+
+def _identity(tier: str, card: Card) -> ModelIdentity:
+    return ModelIdentity(tier, card.name, model_digest(card), card_digest(card))
 
 
 def _tier(card: Card, measured: Latency | None, cost: Cost) -> TierSpec:
@@ -244,7 +266,10 @@ def _tier(card: Card, measured: Latency | None, cost: Cost) -> TierSpec:
     if measured is not None:
         p50_s, p99_s = measured
     if p50_s is None or p99_s is None or p99_s < p50_s:
-        raise ConfigError(f'{card.name}: the card must state latency_p50_s <= latency_p99_s')
+        raise ConfigError(
+            f'{card.name}: its card must state latency_p50_s <= latency_p99_s; measure them with '
+            f'`selector profile-model {card.name}`'
+        )
     return TierSpec(
         name=SLOW,
         kind=TierKind.SLOW,

@@ -36,7 +36,20 @@ class ModelsConfig(Group):
         'Fitted correlation of the two models (selector fit), relative to the models folder; '
         'empty: none yet, everything is learned online.',
     )
-    threads: int = declared(1, 'Threads of each model.', unit='threads', ge=1, le=64)
+    threads: int = declared(
+        1, 'Threads of each model whose card does not say.', unit='threads', ge=1, le=64
+    )
+    slow_worker: Literal['thread', 'process'] = declared(
+        'thread',
+        'Where the slow model runs. In a process of its own nothing it does takes the node with '
+        'it: a crash, a lack of memory or a hang ends the call, and it is started again.',
+    )
+    slow_hang_s: float = declared(
+        10.0, 'A process of the slow model that takes longer is replaced.', 's', ge=0.1, le=600
+    )
+    slow_memory_bytes: int = declared(
+        0, 'Most memory of that process; 0: no limit.', 'bytes', ge=0, le=2**40
+    )
 
 
 class DecisionConfig(Group):
@@ -120,6 +133,23 @@ class ContextConfig(Group):
     )
 
 
+class EnergyConfig(Group):
+    """How the energy of calls is checked."""
+
+    meter: Literal['auto', 'battery', 'none'] = declared(
+        'auto',
+        'What the sum of the calls is compared with every 60 s: a sensor of this machine, the '
+        'topic battery_state, or nothing.',
+    )
+    base_load_w: float = declared(
+        0.0,
+        'Power of what the meter sees without slow calls (selector profile-model); 0: unknown.',
+        'W',
+        ge=0,
+        le=100_000,
+    )
+
+
 class AuditConfig(Group):
     """The audit log."""
 
@@ -144,6 +174,7 @@ class Config(Group):
     image: ImageConfig = ImageConfig()
     publish: PublishConfig = PublishConfig()
     context: ContextConfig = ContextConfig()
+    energy: EnergyConfig = EnergyConfig()
     audit: AuditConfig = AuditConfig()
 
 

@@ -29,8 +29,24 @@ class Prediction(NamedTuple):
     content: object = None
 
 
+class Origin(NamedTuple):
+    """Where an image comes from, for a model that hands it on to others.
+
+    Attributes:
+        stamp_ns: header stamp of its frame [ns].
+        frame_id: coordinate frame.
+    """
+
+    stamp_ns: int
+    frame_id: str
+
+
 class Model(Protocol):
-    """A perception model. It may raise PredictionError; it never returns NaN."""
+    """A perception model. It may raise PredictionError; it never returns NaN.
+
+    One that hands images on may have a method `predict_at(image, stamp_ns, frame_id)` too, and one
+    that waits for others a method `close()`, which ends a call that waits.
+    """
 
     name: str
 

@@ -72,7 +72,7 @@ def small_pair(folder: Path, monkeypatch: pytest.MonkeyPatch, gain: float = 0.5)
     """
     pair = SmallPair(folder, lambda _: says(0), lambda _: says(SLOW_CLASS))
 
-    def load(made: build.Plan, tier: str) -> FakeModel:
+    def load(made: build.Plan, tier: str, _from_topic: Any = None) -> FakeModel:
         card = made.cards[tier]
         checked_file(card, made.folder / card.name)
         return FakeModel(card.name, lambda image: getattr(pair, tier)(image))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 import time
+from types import MappingProxyType
 from typing import NamedTuple
 
 from builtin_interfaces.msg import Time
@@ -32,6 +33,11 @@ class Health(NamedTuple):
         busy_since_s: how long the slow model has been running, 0 when idle [s].
         slow_p99_s: of the slow model, measured at start [s].
         records_lost: log records that could not be written.
+        slow_restarts: processes of the slow model that were started again.
+        slow_fault: why the last one was lost, '' for none.
+        slow_ready: there is one that takes calls.
+        energy: what is known of the energy of calls.
+        energy_warning: '' or what is off about it.
     """
 
     active: bool
@@ -43,6 +49,11 @@ class Health(NamedTuple):
     busy_since_s: float
     slow_p99_s: float
     records_lost: int
+    slow_restarts: int = 0
+    slow_fault: str = ''
+    slow_ready: bool = True
+    energy: Mapping[str, object] = MappingProxyType({})
+    energy_warning: str = ''
 
 
 class _Finding(NamedTuple):
@@ -68,7 +79,7 @@ class Diagnostics:
         """Return the diagnostics of the time since the last report."""
         now_s = time.monotonic()
         elapsed_s = max(1e-3, now_s - self._before_s)
-        counts = _counts(tally)
+        counts = _counts(tally) | {'slow_restarts': health.slow_restarts}
         fresh = {name: count - self._before.get(name, 0) for name, count in counts.items()}
         self._before, self._before_s = counts, now_s
         statuses = [
@@ -77,6 +88,9 @@ class Diagnostics:
             self._status('slow model', *_slow(counts, health, fresh)),
             self._status('learning', *_learning(tally, fresh)),
             self._status('audit log', *_audit(counts, health)),
+            self._status(
+                'energy', _warn((health.energy_warning, health.energy_warning)), health.energy
+            ),
         ]
         array = DiagnosticArray(status=statuses)
         array.header.stamp = stamp
@@ -191,6 +205,8 @@ def _slow(
     finding = _warn(
         (fresh['timed_out'], f'{fresh["timed_out"]} calls passed their deadline'),
         (fresh['failed'], f'{fresh["failed"]} calls failed'),
+        (fresh['slow_restarts'], f'its process was started again: {health.slow_fault}'),
+        (not health.slow_ready, f'there is no process of it: {health.slow_fault}'),
     )
     if health.busy_since_s > limit_s:
         text = f'busy for {health.busy_since_s:.1f} s, more than {limit_s:.1f} s: it hangs'
@@ -201,6 +217,7 @@ def _slow(
         'late': counts['late'],
         'failed': counts['failed'],
         'busy_since_s': health.busy_since_s,
+        'restarts': health.slow_restarts,
         'p99_s': health.slow_p99_s,
     }
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 from datetime import timezone
+import functools
 import itertools
 import json
 from pathlib import Path
@@ -16,15 +17,24 @@ from selector.audit import AuditLog
 from selector.audit import Head
 from selector.audit import Header
 from selector.build import Latency
+from selector.build import Plan
+from selector.card import FigureCard
 from selector.config import Config
 from selector.config import public
 from selector.config_file import ros_form
 from selector.errors import LogError
+from selector.loading import FromTopic
+from selector.loading import load_model
 from selector.perception import Perception
 from selector.prediction import Model
+from selector.process_worker import ProcessWorker
 from selector.ros.tally import quantile
 from selector.ros.tally import Tally
 from selector.task import Task
+from selector.worker import Finished
+from selector.worker import Worker
+
+SlowWorker = Worker | ProcessWorker
 
 WARM_UP_RUNS = 20
 _COLD_RUNS = 5
@@ -38,18 +48,21 @@ class Mission(NamedTuple):
     Attributes:
         folder: the run folder.
         header: header of the log.
-        fast, slow: the models, warmed up.
+        fast: the model that answers every frame, warmed up.
+        slow: runs the slow model, which is warmed up; its `done` is to be set.
         latency: of the slow model on this machine.
         task: what their answers are.
+        call_energy: of a slow call, from its card [J].
         perception: joins models' answers, controller and log.
     """
 
     folder: Path
     header: Header
     fast: Model
-    slow: Model
+    slow: SlowWorker
     latency: Latency
     task: Task
+    call_energy: FigureCard
     perception: Perception
 
 
@@ -67,17 +80,30 @@ def measured(times_s: Sequence[float]) -> Latency:
     return Latency(p50_s, max(p99_s, _TAIL * p50_s) + _HANDOVER_S)
 
 
-def open_mission(config: Config) -> Mission:
+def open_mission(config: Config, from_topic: FromTopic | None = None) -> Mission:
     """Load and warm up the models, make the run folder and open the log.
+
+    Args:
+        config: the parameters.
+        from_topic: makes the model of a card that names topics.
 
     Raises:
         SelectorError: a model, the correlation, the budget or the folder is bad.
     """
-    made = build.plan(config)
-    fast = build.build_model(made, build.FAST)
-    slow = build.build_model(made, build.SLOW)
+    made = build.draft(config)
+    fast = build.build_model(made, build.FAST, from_topic)
     fast.warm_up(WARM_UP_RUNS)
-    latency = measured(slow.warm_up(WARM_UP_RUNS))
+    slow, times_s = slow_worker(made, from_topic)
+    try:
+        return _opened(config, made, fast, slow, measured(times_s))
+    except BaseException:
+        slow.stop(0.0)
+        raise
+
+
+def _opened(
+    config: Config, made: Plan, fast: Model, slow: SlowWorker, latency: Latency
+) -> Mission:
     made = build.plan(config, {build.SLOW: latency})
     controller = build.build_controller(made)
     folder = _run_folder(config)
@@ -92,7 +118,36 @@ def open_mission(config: Config) -> Mission:
         looks=build.needs_scene(made),
         task=made.task,
     )
-    return Mission(folder, header, fast, slow, latency, made.task, perception)
+    return Mission(
+        folder, header, fast, slow, latency, made.task, made.cards[build.SLOW].energy_j, perception
+    )
+
+
+def slow_worker(made: Plan, from_topic: FromTopic | None = None) -> tuple[SlowWorker, list[float]]:
+    """Return what runs the slow model, and the times of its warm-up runs [s].
+
+    Raises:
+        ModelError: the model cannot be loaded.
+    """
+    models, card = made.config.models, made.cards[build.SLOW]
+    if models.slow_worker == 'thread' or card.runtime == 'topic':
+        model = build.build_model(made, build.SLOW, from_topic)
+        times_s = model.warm_up(WARM_UP_RUNS)
+        return Worker(build.SLOW, model, _nobody, made.task), times_s
+    worker = ProcessWorker(
+        build.SLOW,
+        functools.partial(load_model, card, made.folder, models.threads),
+        _nobody,
+        task=made.task,
+        warm_up_runs=WARM_UP_RUNS,
+        hang_s=models.slow_hang_s,
+        memory_limit_bytes=models.slow_memory_bytes,
+    )
+    return worker, worker.wait_until_ready()
+
+
+def _nobody(_finished: Finished) -> None:
+    """Take the end of a call before there is a stream; none is made until then."""
 
 
 def close_mission(mission: Mission, tally: Tally) -> Head:
@@ -101,6 +156,7 @@ def close_mission(mission: Mission, tally: Tally) -> Head:
     Raises:
         LogError: the summary cannot be written; the log is closed all the same.
     """
+    mission.slow.stop(0.0)  # the stream has done so, where there was one
     log = mission.perception.log
     head = log.close()
     summary = {

@@ -25,12 +25,15 @@ from rclpy.lifecycle import LifecycleState
 from rclpy.lifecycle import TransitionCallbackReturn
 from rclpy.parameter import Parameter as RosParameter
 from rclpy.signals import SignalHandlerOptions
+from selector.card import Card
 from selector.config import Config
 from selector.errors import SelectorError
+from selector.prediction import Model
 from selector.ros.mission import open_mission
 from selector.ros.parameters import Parameters
 from selector.ros.running import Running
 from selector.ros.running import SHADOW
+from selector.ros.topic_model import TopicModel
 from std_srvs.srv import SetBool
 
 _RCLError = rclpy_implementation.RCLError
@@ -122,8 +125,11 @@ class SelectorNode(LifecycleNode):
         return _DONE
 
     def _configure(self) -> None:
-        mission = open_mission(self._settings.config)
+        mission = open_mission(self._settings.config, self._from_topic)
         self.running = Running(self, mission, self._settings)
+
+    def _from_topic(self, card: Card) -> Model:
+        return TopicModel(card, self.context, self.get_namespace())
 
     def _activate(self) -> None:
         running = self._present()

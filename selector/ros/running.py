@@ -7,18 +7,23 @@ from rclpy.clock import Clock
 from rclpy.clock_type import ClockType
 from rclpy.duration import Duration
 from rclpy.node import Node
+from rclpy.publisher import Publisher
 from rclpy.qos import QoSProfile
 from rclpy.qos import ReliabilityPolicy
 from rclpy.subscription import Subscription
 from selector.mission_budget import resources
+from selector.process_worker import ProcessWorker
 from selector.ros.declared import Declared
 from selector.ros.diagnostics import Diagnostics
 from selector.ros.diagnostics import Health
+from selector.ros.energy_watch import EnergyWatch
 from selector.ros.mission import close_mission
 from selector.ros.mission import Mission
 from selector.ros.parameters import Parameters
 from selector.ros.stream import Publishers
 from selector.ros.stream import Stream
+from selector.ros.vision import BESIDE
+from selector.ros.vision import vision_type
 from selector.settings import Change
 from selector_msgs.msg import Decision
 from selector_msgs.msg import Label
@@ -52,18 +57,26 @@ class Running:
             node.create_publisher(Prediction, '~/prediction', answers),
             node.create_publisher(Decision, '~/decision', records),
             node.create_publisher(Outcome, '~/outcome', records),
+            self._beside(answers),
         )
         self._inputs: list[Subscription] = []
         self._declared = Declared(node, config.context, config.decision.stake)
         self._stream = Stream(
             node, mission, lambda: settings.config, self._declared, self._publishers
         )
+        self._energy = EnergyWatch(node, config.energy, mission.call_energy)
         self._diagnostics = Diagnostics(node.get_name(), node.get_fully_qualified_name())
         self._health = node.create_publisher(DiagnosticArray, '/diagnostics', 10)
         # A simulated clock that stands still must not hide the node's health.
         self._timer = node.create_timer(
             1.0, self._report, clock=Clock(clock_type=ClockType.STEADY_TIME)
         )
+
+    def _beside(self, qos: QoSProfile) -> Publisher | None:
+        """Return where answers go in vision_msgs, None where that is not installed."""
+        task = self._mission.task.name
+        kind = vision_type(task)
+        return None if kind is None else self._node.create_publisher(kind, BESIDE[task][1], qos)
 
     def activate(self) -> None:
         """Subscribe."""
@@ -100,6 +113,8 @@ class Running:
             close_mission(self._mission, self._stream.tally)
         finally:
             for publisher in (*self._publishers, self._health):
+                if publisher is None:
+                    continue
                 if self._node.context.ok():  # the last answers are still on their way
                     publisher.wait_for_all_acked(Duration(seconds=_ACKNOWLEDGE_S))
                 self._node.destroy_publisher(publisher)
@@ -128,6 +143,8 @@ class Running:
     def _report(self) -> None:
         now = self._node.get_clock().now()
         config, declared = self._settings.config, self._declared
+        self._energy.update(self._stream.tally, now.nanoseconds * 1e-9)
+        worker = self._mission.slow
         health = Health(
             active=bool(self._inputs),
             shadow=config.decision.shadow,
@@ -138,5 +155,10 @@ class Running:
             busy_since_s=self._stream.busy_since_s(),
             slow_p99_s=self._mission.latency.p99_s,
             records_lost=self._mission.perception.log.lost,
+            slow_restarts=worker.restarts if isinstance(worker, ProcessWorker) else 0,
+            slow_fault=worker.last_fault if isinstance(worker, ProcessWorker) else '',
+            slow_ready=worker.ready if isinstance(worker, ProcessWorker) else True,
+            energy=self._energy.values(),
+            energy_warning=self._energy.warning,
         )
         self._health.publish(self._diagnostics.report(self._stream.tally, health, now.to_msg()))

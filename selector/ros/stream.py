@@ -29,6 +29,7 @@ from selector.perception import Decided
 from selector.perception import Final
 from selector.perception import Learned
 from selector.perception import Situation
+from selector.prediction import Origin
 from selector.prediction import Prediction
 from selector.ros import label
 from selector.ros.call import Call
@@ -44,10 +45,11 @@ from selector.ros.mission import Mission
 from selector.ros.outbox import Outbox
 from selector.ros.tally import Tally
 from selector.ros.twins import Twins
+from selector.ros.vision import prediction_to_vision
 from selector.settings import Change
+from selector.worker import close
 from selector.worker import Finished
 from selector.worker import run
-from selector.worker import Worker
 from selector_msgs.msg import Label
 from sensor_msgs.msg import CompressedImage
 from sensor_msgs.msg import Image
@@ -57,11 +59,12 @@ _CAMERA = ''
 
 
 class Publishers(NamedTuple):
-    """Where answers, decisions and outcomes go."""
+    """Where answers, decisions and outcomes go; answers in vision_msgs too, where that is."""
 
     prediction: Publisher
     decision: Publisher
     outcome: Publisher
+    vision: Publisher | None = None
 
 
 class Stream:
@@ -92,7 +95,8 @@ class Stream:
         self._alarm = node.create_timer(
             1.0, self._overdue, clock=Clock(clock_type=ClockType.STEADY_TIME), autostart=False
         )
-        self._worker = Worker(SLOW, mission.slow, self._ended, mission.task)
+        self._worker = mission.slow
+        self._worker.done = self._ended
 
     def receive_compressed(self, msg: CompressedImage) -> None:
         """Take in one compressed image."""
@@ -137,6 +141,7 @@ class Stream:
         """Answer what waits, end the slow model's thread; return whether it did end in time."""
         self.pause()
         ended = self._worker.stop(timeout_s)
+        close(self._mission.fast)
         self._drain()
         if self._call is not None:
             call, elapsed_s = self._call, time.perf_counter() - self._call.start_s
@@ -176,7 +181,7 @@ class Stream:
             self._now_ns(),
             self._declared.context(source.receive_ns),
             self._declared.stake,
-            () if self._call is None else (SLOW,),
+            (SLOW,) if self._call is not None or self._worker.busy else (),
             zone=self._declared.zone(source.receive_ns),
             time_to_collision_s=self._declared.time_to_collision_s(source.receive_ns),
         )
@@ -198,7 +203,8 @@ class Stream:
         if frame.image is None:
             return None, ''
         try:
-            return run(self._mission.fast, frame.image, self._mission.task), ''
+            origin = Origin(frame.stamp_ns, frame.frame_id)
+            return run(self._mission.fast, frame.image, self._mission.task, origin), ''
         except PredictionError as err:
             return None, str(err)
 
@@ -228,7 +234,8 @@ class Stream:
     def _submit(self, frame: Frame, call: Call) -> None:
         assert frame.image is not None  # the controller invokes nothing on an undecodable frame
         self._call, self._waits = call, False
-        self._worker.submit(frame.sequence, frame.image)
+        origin = Origin(frame.stamp_ns, frame.frame_id)
+        self._worker.submit(frame.sequence, frame.image, origin)
 
     def _ended(self, finished: Finished) -> None:
         """Hand a result over; called in the slow model's thread."""
@@ -299,6 +306,8 @@ class Stream:
         for answer, origin in leaving:
             msg = prediction_to_ros(answer, origin.header, mission.task, mission.labels)
             self._publishers.prediction.publish(msg)
+            if self._publishers.vision is not None:
+                self._publishers.vision.publish(prediction_to_vision(msg))
             self.tally.answered(time.perf_counter() - origin.receive_s)
 
     def _preview(self, final: Final, source: Source) -> None:

@@ -52,7 +52,7 @@ def report(tally: Tally, health: Health) -> DiagnosticArray:
 
 
 def test_all_is_well() -> None:
-    """Five parts, all OK, with numbers as text and the unit in every key that has one."""
+    """Six parts, all OK, with numbers as text and the unit in every key that has one."""
     array = report(busy_tally(), FINE)
     assert array.header.stamp.sec == 7
     assert [s.name for s in array.status] == [
@@ -61,6 +61,7 @@ def test_all_is_well() -> None:
         'selector: slow model',
         'selector: learning',
         'selector: audit log',
+        'selector: energy',
     ]
     assert {s.level for s in array.status} == {DiagnosticStatus.OK}
     seen = told(array, 'perception')[2]
@@ -103,6 +104,28 @@ def test_perception_warns(change: dict[str, int], why: str) -> None:
     level, message, _ = told(report(tally, FINE), 'perception')
     assert level == DiagnosticStatus.WARN
     assert why in message
+
+
+def test_a_lost_process_of_the_slow_model_warns() -> None:
+    """A restart is a warning with its reason, once; while there is no process it stays one."""
+    made = Diagnostics('selector', '/selector')
+    lost = FINE._replace(slow_restarts=1, slow_fault='ended by SIGSEGV')
+    level, message, values = told(made.report(busy_tally(), lost, Time()), 'slow model')
+    assert level == DiagnosticStatus.WARN
+    assert 'started again: ended by SIGSEGV' in message
+    assert values['restarts'] == '1'
+    assert told(made.report(busy_tally(), lost, Time()), 'slow model')[0] == DiagnosticStatus.OK
+    away = lost._replace(slow_ready=False)
+    assert 'no process' in told(made.report(busy_tally(), away, Time()), 'slow model')[1]
+
+
+def test_energy_tells_what_the_meter_says() -> None:
+    """The factor and its sources are values; a figure that is far off is a warning."""
+    told_energy = {'meter': 'rails', 'factor': 1.5}
+    health = FINE._replace(energy=told_energy, energy_warning='calls used 50% more')
+    level, message, values = told(report(busy_tally(), health), 'energy')
+    assert (level, message) == (DiagnosticStatus.WARN, 'calls used 50% more')
+    assert values == {'meter': 'rails', 'factor': '1.5'}
 
 
 def test_warnings_end() -> None:
