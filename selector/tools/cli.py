@@ -2,53 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 import datetime
-import functools
 import json
-import os
 from pathlib import Path
-import sys
-from typing import Any
 
 import click
 from selector import __version__
 from selector.config import Config
 from selector.config import flat
 from selector.config_file import load
-from selector.errors import SelectorError
-
-_CONFIG = click.option(
-    '--config', 'config_file', type=click.Path(path_type=Path), help='Parameter file (YAML).'
-)
-_SET = click.option(
-    '--set', 'settings', multiple=True, metavar='KEY=VALUE', help='One parameter; repeatable.'
-)
-_JSON = click.option('--json', 'as_json', is_flag=True, help='Machine-readable result.')
-_QUIET = click.option('-q', '--quiet', is_flag=True, help='No progress.')
-
-
-def _told(verb: Callable[..., int]) -> Callable[..., None]:
-    """Turn a verb's errors into one sentence and its result into the exit code."""
-
-    @functools.wraps(verb)
-    def wrapped(*arguments: Any, **options: Any) -> None:
-        try:
-            code = verb(*arguments, **options)
-        except SelectorError as err:
-            click.echo(f'selector: {err}', err=True)
-            code = err.exit_code
-        except BrokenPipeError:  # who reads, as in `| head`, has seen enough
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            code = 0
-        except OSError as err:
-            click.echo(f'selector: {err.filename or ""}: {err.strerror}', err=True)
-            code = 2
-        except KeyboardInterrupt:
-            code = 130
-        sys.exit(code)
-
-    return wrapped
+from selector.tools.models_verbs import models
+from selector.tools.options import CONFIG
+from selector.tools.options import JSON
+from selector.tools.options import QUIET
+from selector.tools.options import SET
+from selector.tools.options import told
 
 
 @click.group(context_settings={'help_option_names': ['-h', '--help']})
@@ -58,15 +26,15 @@ def main() -> None:
 
 
 @main.command()
-@_CONFIG
-@_SET
+@CONFIG
+@SET
 @click.option('--bag', type=click.Path(path_type=Path), help='Default: the patrol stream.')
 @click.option('--rate', type=click.FloatRange(0.1, 100.0), default=3.0, show_default=True)
 @click.option(
     '--out', type=click.Path(path_type=Path), help='Run folder. Default: runs/<utc>_demo.'
 )
-@_QUIET
-@_told
+@QUIET
+@told
 def demo(
     *,
     config_file: Path | None,
@@ -89,15 +57,15 @@ def demo(
 
 @main.command()
 @click.argument('source', type=click.Path(path_type=Path))
-@_CONFIG
-@_SET
-@_JSON
+@CONFIG
+@SET
+@JSON
 @click.option('--topic', default='', help='Image topic, where the bag has several.')
 @click.option(
     '--out', type=click.Path(path_type=Path), help='Run folder. Default: runs/<utc>_replay.'
 )
-@_QUIET
-@_told
+@QUIET
+@told
 def replay(
     *,
     source: Path,
@@ -118,14 +86,14 @@ def replay(
 
 @main.command()
 @click.argument('table', type=click.Path(path_type=Path))
-@_CONFIG
-@_SET
-@_JSON
+@CONFIG
+@SET
+@JSON
 @click.option(
     '--out', type=click.Path(path_type=Path), required=True, help='Correlation file to write.'
 )
 @click.option('--date', default='', help='Day of the fit (ISO). Default: today.')
-@_told
+@told
 def fit(
     *,
     table: Path,
@@ -144,8 +112,8 @@ def fit(
 
 @main.command()
 @click.argument('log', type=click.Path(path_type=Path))
-@_JSON
-@_told
+@JSON
+@told
 def verify(log: Path, as_json: bool) -> int:
     """Check a log's chain and take every decision in it again, bit for bit."""
     from selector.tools.report import verify_report
@@ -156,8 +124,8 @@ def verify(log: Path, as_json: bool) -> int:
 @main.command()
 @click.argument('log', type=click.Path(path_type=Path))
 @click.argument('frame', type=click.IntRange(0))
-@_JSON
-@_told
+@JSON
+@told
 def explain(log: Path, frame: int, as_json: bool) -> int:
     """Say in one sentence what was decided about a frame, why, and what would have flipped it."""
     from selector.tools.report import explain_report
@@ -166,12 +134,12 @@ def explain(log: Path, frame: int, as_json: bool) -> int:
 
 
 @main.command()
-@_CONFIG
-@_SET
-@_JSON
+@CONFIG
+@SET
+@JSON
 @click.option('--format', 'form', type=click.Choice(['text', 'yaml', 'markdown']), default='text')
 @click.option('--derived', is_flag=True, help='What follows from the budget: rho, B, kappa, beta.')
-@_told
+@told
 def params(
     *,
     config_file: Path | None,
@@ -199,34 +167,7 @@ def params(
     return 0
 
 
-@main.group()
-def models() -> None:
-    """The installed models."""
-
-
-@models.command('list')
-@_CONFIG
-@_SET
-@_JSON
-@_told
-def models_list(config_file: Path | None, settings: tuple[str, ...], as_json: bool) -> int:
-    """List the models and whether their files are the ones their cards name."""
-    from selector.tools.report import models_report
-
-    return models_report(load(config_file, settings), as_json)
-
-
-@models.command('show')
-@click.argument('name')
-@_CONFIG
-@_SET
-@_told
-def models_show(name: str, config_file: Path | None, settings: tuple[str, ...]) -> int:
-    """Show a model's card after checking it."""
-    from selector.tools.report import model_card
-
-    click.echo(model_card(load(config_file, settings), name))
-    return 0
+main.add_command(models)
 
 
 def new_run_folder(config: Config, name: str) -> Path:

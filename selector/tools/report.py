@@ -225,15 +225,17 @@ def models_report(config: Config, as_json: bool) -> int:
     for path in cards:
         try:
             card = read_card(path.parent)
-            checked_file(card, path.parent)
-            found.append({'name': card.name, 'task': card.task, 'state': 'ok'})
+            if card.file is not None:
+                checked_file(card, path.parent)
+            state = 'ok' if card.file is not None else f'ok, no file: runtime {card.runtime}'
+            found.append({'name': card.name, 'task': card.task, 'state': state})
         except ModelError as err:
             bad += 1
             found.append({'name': path.parent.name, 'task': '', 'state': str(err)})
     if as_json:
         click.echo(json.dumps(found))
     for row in () if as_json else found:
-        click.echo(f'{row["name"]:20}{row["task"]:16}{row["state"]}')
+        click.echo(f'{row["name"]:28}{row["task"]:16}{row["state"]}')
     return 1 if bad else 0
 
 
@@ -241,5 +243,7 @@ def model_card(config: Config, name: str) -> str:
     """Return a model's checked card as YAML."""
     folder = models_folder(config)
     card = read_card(folder / name)
-    checked_file(card, folder / name)
-    return yaml.safe_dump(card.model_dump(), sort_keys=False).rstrip()
+    if card.file is not None:
+        checked_file(card, folder / name)
+    told = card.model_dump(mode='json', exclude_unset=True)
+    return yaml.safe_dump(told, sort_keys=False).rstrip()

@@ -423,9 +423,10 @@ def test_every_error_kind_has_its_exit_code(monkeypatch: pytest.MonkeyPatch) -> 
         return verb
 
     for kind in kinds(SelectorError):
-        monkeypatch.setattr('selector.tools.report.verify_report', raising(kind('told')))
+        error = kind('told')
+        monkeypatch.setattr('selector.tools.report.verify_report', raising(error))
         code = 3 if kind.__name__ == 'MissingError' else 2
-        assert sentence(call('verify', 'x'), code) == 'selector: told'
+        assert sentence(call('verify', 'x'), code) == f'selector: {error}'
     full = OSError(28, 'No space left on device', '/disk')
     monkeypatch.setattr('selector.tools.report.verify_report', raising(full))
     assert sentence(call('verify', 'x')) == 'selector: /disk: No space left on device'
