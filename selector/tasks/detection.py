@@ -88,13 +88,13 @@ class Detection:
         sum of the given scores over the number given plus the sum of the doubtful ones; where
         none is given, the probability that none is there. Margin is the least distance of a score
         from the threshold, over the largest there can be. Entropy is the mean binary entropy of
-        all scores [bit].
+        all scores [bit]. Without any candidate nothing speaks for or against: all are 0.5.
         """
         found = boxes(answer)
         given, doubtful, cut = answer.scores, found.doubtful, found.threshold
         scores = (*given, *doubtful)
         if not scores:
-            return Evidence(1.0, 1.0, 0.0)
+            return Evidence(0.5, 0.5, 0.5)
         confidence = math.prod(1.0 - score for score in doubtful)
         if given:
             confidence = math.fsum(given) / (len(given) + math.fsum(doubtful))

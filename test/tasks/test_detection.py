@@ -131,10 +131,10 @@ def test_the_best_box_comes_first() -> None:
 
 
 def test_evidence_of_boxes() -> None:
-    """Sure boxes and no doubtful ones are confident; no box is as sure as the doubts are small."""
+    """Sure boxes are confident, doubtful ones as the doubts are small; nothing says nothing."""
     sure = PLAIN.evidence(answer((UNIT, 0, 1.0)))
     assert sure == (1.0, 1.0, 0.0)
-    assert PLAIN.evidence(answer()) == (1.0, 1.0, 0.0)
+    assert PLAIN.evidence(answer()) == (0.5, 0.5, 0.5)
     half = PLAIN.evidence(answer((UNIT, 0, 0.75), doubtful=(0.25,)))
     assert half.confidence == pytest.approx(0.75 / 1.25)
     assert half.margin == pytest.approx(0.5)
