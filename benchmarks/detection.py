@@ -49,11 +49,13 @@ from benchmarks.bench.contenders import ours  # noqa: E402
 from benchmarks.bench.contenders import PERIOD_S  # noqa: E402
 from benchmarks.bench.simulate import NONE  # noqa: E402
 from benchmarks.bench.simulate import SEEN  # noqa: E402
+from benchmarks.bench.street_pair import picture  # noqa: E402
 from benchmarks.bench.street_pair import Seen  # noqa: E402
 from benchmarks.bench.street_pair import seen  # noqa: E402
 from benchmarks.bench.street_pair import TASK  # noqa: E402
 
 SPENDS = (0.05, 0.1, 0.2, 0.3, 0.5)
+SHOWN = (1, 4, 5, 8)
 _NS = 1_000_000_000
 
 
@@ -189,13 +191,16 @@ def main() -> int:
     parser.add_argument('--scenes', type=int, default=400)
     parser.add_argument('--frames', type=int, default=3000)
     parser.add_argument('--seeds', type=int, default=5)
-    parser.add_argument('--svg', type=Path)
+    parser.add_argument('--svg', type=Path, help='write the curves')
+    parser.add_argument('--picture', type=Path, help='write four scenes with their boxes (JPEG)')
     arguments = parser.parse_args()
     try:
         scenes = seen(0, arguments.scenes)
     except MissingError as err:
         print(f'detection: {err}', file=sys.stderr)
         return err.exit_code
+    if arguments.picture:
+        arguments.picture.write_bytes(picture(SHOWN))
     alone = ends(scenes)
     found = curves(scenes, arguments.frames, arguments.seeds)
     if arguments.svg:

@@ -7,14 +7,18 @@ about.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 import hashlib
 import importlib.util
+import io
 import json
 import os
 from pathlib import Path
 import sys
 from typing import NamedTuple
 
+from PIL import Image
+from PIL import ImageDraw
 from selector.backends.onnx_model import OnnxModel
 from selector.card import Card
 from selector.card import checked_card
@@ -28,11 +32,14 @@ from selector.tasks.detection import Detection
 from selector.tasks.detection import prediction
 from selector.tasks.detection import truth
 
+from benchmarks.bench.street import HEIGHT
 from benchmarks.bench.street import scene
+from benchmarks.bench.street import WIDTH
 
 TASK = Detection(('text',))
 SIZES_PX = {'fast': 192, 'slow': 960}
 _UNCLIP = {'fast': 0.8, 'slow': 1.2}
+_COLOURS = {'': (0, 220, 0), 'fast': (255, 230, 0), 'slow': (255, 0, 255)}
 _FILE = 'ch_PP-OCRv4_det_infer.onnx'
 _CACHE = Path(__file__).resolve().parents[2] / 'build' / 'benchmark'
 
@@ -114,6 +121,26 @@ def seen(first: int, count: int) -> list[Seen]:
         path.write_text(json.dumps(_answers(first, count)))
     said = json.loads(path.read_text())
     return [_seen(first + k, said['fast'][k], said['slow'][k]) for k in range(count)]
+
+
+def picture(numbers: Sequence[int]) -> bytes:
+    """Return scenes side by side as JPEG: true lines green, fast's yellow, slow's magenta."""
+    running = models()
+    columns = 2
+    sheet = Image.new('RGB', (columns * WIDTH, -(-len(numbers) // columns) * HEIGHT))
+    for k, number in enumerate(numbers):
+        made = scene(number)
+        panel = Image.fromarray(made.image)
+        brush = ImageDraw.Draw(panel)
+        for tier, colour in _COLOURS.items():
+            found = running[tier].predict(made.image).content if tier else Boxes(made.xyxy)
+            assert isinstance(found, Boxes)
+            for box in found.xyxy:
+                brush.rectangle(box, outline=colour, width=2)
+        sheet.paste(panel, (k % columns * WIDTH, k // columns * HEIGHT))
+    out = io.BytesIO()
+    sheet.resize((960, 720)).save(out, 'JPEG', quality=85, subsampling=0)
+    return out.getvalue()
 
 
 def _cached(first: int, count: int) -> Path:
