@@ -22,6 +22,8 @@ endif
 # The plugins of a sourced ROS do not load under every pytest; the tests need none of them.
 PYTEST := $(BIN)/python -m pytest -q -p no:launch_testing -p no:launch_testing_ros -p no:launch_pytest
 WORKERS ?= 2
+# For the tests of torch models: cpu, full (the build for CUDA where there is no other) or no.
+TORCH ?= cpu
 
 .PHONY: help setup demo test bench lint clean
 .DEFAULT_GOAL := help
@@ -36,7 +38,9 @@ demo: setup  ## replay the embedded bag through the node and show what was decid
 	@$(BIN)/selector demo $(ARGS)
 
 test: setup  ## run every test; ARGS='-k launch' narrows it down
-	@SELECTOR_REQUIRE_ROS=1 $(PYTEST) -n $(WORKERS) $(ARGS)
+	@bash tools/setup.sh $(VENV) $(PYTHON) $(TORCH)
+	@SELECTOR_REQUIRE_ROS=1 SELECTOR_REQUIRE_TORCH=$$(test ! -e $(VENV)/.stamp-torch || echo 1) \
+		$(PYTEST) -n $(WORKERS) $(ARGS)
 
 bench: setup  ## run the benchmarks, one after the other
 	@set -e; for file in benchmarks/*.py; do $(BIN)/python $$file $(ARGS); done

@@ -62,6 +62,9 @@ setup(
         'data': ['rosbags>=0.10', 'mcap'],
         'fit': ['scikit-learn'],
         'train': ['torch', 'onnx', 'onnxscript'],
+        'torch': ['torch'],
+        'vision': ['torch', 'torchvision'],
+        'export': ['torch', 'torchvision', 'onnx', 'onnxscript'],
         # Offline routers and online libraries that benchmarks/tradeoff.py compares with.
         'bench': ['scikit-learn', 'river', 'mabwiser', 'vowpalwabbit'],
         # `colcon test` runs pytest only where this extra names it.

@@ -19,11 +19,14 @@ class TorchCard(Part):
         architecture: name of the network, as torchvision has it; None for an exported program.
         weights: file: those in `file`; DEFAULT: those torchvision downloads.
         exported: `file` is an exported program (torch.export.save), network and weights.
+        device: where it runs; where cuda is missing or fails, the processor stands in if the card
+            has `provider_fallback`.
     """
 
     architecture: Text | None = None
     weights: Literal['file', 'DEFAULT'] = 'file'
     exported: bool = False
+    device: Literal['cpu', 'cuda'] = 'cpu'
 
     @model_validator(mode='after')
     def _fits_together(self) -> TorchCard:
@@ -40,15 +43,19 @@ class EnsembleCard(Part):
     Attributes:
         members: names of the models, in the order in which they are run.
         marginal_gain_min: expected gain in accuracy below which no further member is run.
+        khat: share of a disagreement by which more members are better.
     """
 
     members: Annotated[Texts, Field(min_length=2, max_length=16)]
     marginal_gain_min: float = Field(default=0.0, ge=0, le=1)
+    khat: float = Field(default=1.0, gt=0, le=1)
 
     @model_validator(mode='after')
     def _fits_together(self) -> EnsembleCard:
         if len(set(self.members)) != len(self.members):
             raise ValueError('members repeat')
+        if any('/' in name or name in ('.', '..') for name in self.members):
+            raise ValueError('members are names of models of this folder, no paths')
         return self
 
 

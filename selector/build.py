@@ -34,6 +34,7 @@ from selector.installed import models_folder
 from selector.learned_gain import LearnedGain
 from selector.loading import FromTopic
 from selector.loading import load_model
+from selector.loading import Means
 from selector.mission_budget import call_cost
 from selector.mission_budget import checked_budget
 from selector.pairing import check_pair
@@ -202,10 +203,16 @@ def learned(controller: Controller) -> list[dict[str, object]]:
 
 def build_model(made: Plan, tier: str, from_topic: FromTopic | None = None) -> Model:
     """Return the model of one tier, its files checked against its card; see `load_model`."""
-    threads = made.config.models.threads
     if from_topic is None:
-        return load_model(made.cards[tier], made.folder, threads)
-    return load_model(made.cards[tier], made.folder, threads, from_topic)
+        return load_model(made.cards[tier], means(made))
+    return load_model(made.cards[tier], means(made), from_topic)
+
+
+def means(made: Plan) -> Means:
+    """Return what loading a plan's models takes."""
+    models = made.config.models
+    trusted = (name.strip() for name in models.trusted_code.split(','))
+    return Means(made.folder, models.threads, tuple(name for name in trusted if name))
 
 
 def header(made: Plan, mission_id: str, clock: str) -> Header:

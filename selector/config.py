@@ -39,6 +39,11 @@ class ModelsConfig(Group):
     threads: int = declared(
         1, 'Threads of each model whose card does not say.', unit='threads', ge=1, le=64
     )
+    trusted_code: str = declared(
+        '',
+        'Classes of your own that cards of runtime torch may name (module:Class, comma between '
+        'them): their code runs in the node.',
+    )
     slow_worker: Literal['thread', 'process'] = declared(
         'thread',
         'Where the slow model runs. In a process of its own nothing it does takes the node with '

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
 
 from selector.backends.ensemble_model import EnsembleModel
 from selector.backends.onnx_model import OnnxModel
@@ -27,15 +28,26 @@ def _no_topics(card: Card) -> Model:
     )
 
 
-def load_model(
-    card: Card, folder: Path, threads: int, from_topic: FromTopic = _no_topics
-) -> Model:
+class Means(NamedTuple):
+    """What loading a model takes beside its card.
+
+    Attributes:
+        folder: the models folder.
+        threads: of each model whose card does not say.
+        trusted: the `module:Class` that a card of runtime torch may name.
+    """
+
+    folder: Path
+    threads: int
+    trusted: tuple[str, ...] = ()
+
+
+def load_model(card: Card, means: Means, from_topic: FromTopic = _no_topics) -> Model:
     """Return the model of a card.
 
     Args:
         card: the card.
-        folder: the models folder.
-        threads: of each model whose card does not say.
+        means: what it takes beside.
         from_topic: makes a model of runtime `topic`; only the ROS node can.
 
     Raises:
@@ -45,19 +57,22 @@ def load_model(
     if card.runtime == 'topic':
         return from_topic(card)
     if card.runtime == 'ensemble':
-        return _ensemble(card, folder, threads, from_topic)
+        return _ensemble(card, means, from_topic)
+    folder = means.folder / card.name
     if card.runtime == 'onnx':
-        path = checked_file(card, folder / card.name)
-        return OnnxModel(card, path, threads if card.threads is None else card.threads)
-    return TorchModel(card, folder / card.name, threads)
+        threads = means.threads if card.threads is None else card.threads
+        return OnnxModel(card, checked_file(card, folder), threads)
+    device = 'cpu' if card.torch is None else card.torch.device
+    return TorchModel(card, folder, means.threads, device, means.trusted)
 
 
-def _ensemble(card: Card, folder: Path, threads: int, from_topic: FromTopic) -> Model:
+def _ensemble(card: Card, means: Means, from_topic: FromTopic) -> Model:
     assert card.ensemble is not None  # the card is checked
-    cards = [read_card(folder / name) for name in card.ensemble.members]
+    cards = [read_card(means.folder / name) for name in card.ensemble.members]
     for member in cards:
         if member.runtime == 'ensemble':
             raise ModelError(f'{card.name}: its member {member.name} is an ensemble itself')
         check_pair(card, member)
-    members = [load_model(member, folder, threads, from_topic) for member in cards]
-    return EnsembleModel(card, members, task_named(card.task, card.task_spec))
+    members = [load_model(member, means, from_topic) for member in cards]
+    task = task_named(card.task, card.task_spec)
+    return EnsembleModel(card, members, task, card.ensemble.khat)

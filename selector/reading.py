@@ -71,6 +71,7 @@ class Reading:
         self.input = card.input
         self.tensor = ModelInput(card.input).tensor
         self._card, self._decoder = card, card.decoder
+        self._classifier = card.decoder if isinstance(card.decoder, ClassifierCard) else None
         self._module = _DECODERS[card.decoder.kind]
         count = len(card.scales if isinstance(card.decoder, RegressorCard) else card.labels)
         self._shapes = self._module.shapes(card.decoder, count)
@@ -115,9 +116,9 @@ class Reading:
                 or holds NaN or other nonsense.
         """
         try:
+            if self._classifier is not None:
+                return self._class(self._array('scores', outputs), self._classifier, wall_s)
             arrays = {role: self._array(role, outputs) for role in self._roles}
-            if isinstance(self._decoder, ClassifierCard):
-                return self._class(arrays, self._decoder, wall_s)
             with np.errstate(all='ignore'):  # what overflows is found by looking at the result
                 return self._answer(arrays, placement, wall_s)
         except PredictionError as err:
@@ -135,11 +136,13 @@ class Reading:
             )
         return floats(array)
 
-    def _class(self, arrays: Arrays, decoder: ClassifierCard, wall_s: float) -> Prediction:
-        scores, card = classifier.decode(arrays, decoder), self._card
-        if card.label_map:
-            scores = classifier.merged(scores, self._ids, len(card.answer_labels))
-        return Prediction(card.name, scores, scores.index(max(scores)), wall_s)
+    def _class(
+        self, array: NDArray[np.floating], decoder: ClassifierCard, wall_s: float
+    ) -> Prediction:
+        scores = classifier.decode(array, decoder)
+        if self._card.label_map:
+            scores = classifier.merged(scores, self._ids, len(self._card.answer_labels))
+        return Prediction(self._card.name, scores, scores.index(max(scores)), wall_s)
 
     def _answer(self, arrays: Arrays, placement: Placement, wall_s: float) -> Prediction:
         card, decoder = self._card, self._decoder

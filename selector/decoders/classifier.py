@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from selector.decoders.outputs import Arrays
 from selector.decoders.outputs import in_row
 from selector.decoders.outputs import Shapes
 from selector.decoding_card import ClassifierCard
@@ -20,13 +19,17 @@ def shapes(_card: ClassifierCard, classes: int) -> Shapes:
     return {'scores': in_row(classes)}
 
 
-def decode(outputs: Arrays, card: ClassifierCard) -> tuple[float, ...]:
+def decode(array: NDArray[np.floating], card: ClassifierCard) -> tuple[float, ...]:
     """Return the probability (C,) of each label.
+
+    Args:
+        array: the output `scores`, of a shape it may have.
+        card: what it holds.
 
     Raises:
         PredictionError: a value is NaN or infinite; or what the card calls probabilities are none.
     """
-    values = outputs['scores'].reshape(-1)
+    values = array.reshape(-1)
     if card.values == 'logits':
         return softmax(values)
     shares = values.astype(np.float64)

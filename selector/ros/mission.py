@@ -136,7 +136,7 @@ def slow_worker(made: Plan, from_topic: FromTopic | None = None) -> tuple[SlowWo
         return Worker(build.SLOW, model, _nobody, made.task), times_s
     worker = ProcessWorker(
         build.SLOW,
-        functools.partial(load_model, card, made.folder, models.threads),
+        functools.partial(load_model, card, build.means(made)),
         _nobody,
         task=made.task,
         warm_up_runs=WARM_UP_RUNS,

@@ -18,6 +18,7 @@ from selector.bag import Bag
 from selector.bag import Loss
 from selector.build import FAST
 from selector.build import file_digest
+from selector.build import model_digest
 from selector.build import Plan
 from selector.build import plan
 from selector.build import SLOW
@@ -192,8 +193,8 @@ def fit_report(table: Path, config: Config, out: Path, date: str, as_json: bool)
     """Fit a correlation from a table, write it and print its summary."""
     folder = models_folder(config)
     models = {
-        FAST: read_card(folder / config.models.fast).sha256,
-        SLOW: read_card(folder / config.models.slow).sha256,
+        FAST: model_digest(read_card(folder / config.models.fast)),
+        SLOW: model_digest(read_card(folder / config.models.slow)),
     }
     tree = fit(read_table(table), models, date, file_digest(table))
     sealed = write_correlation(out, tree)

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 import pair
 import pytest
+from selector.backends.ensemble_model import EnsembleModel
 from selector.backends.fake_model import FakeModel
 from selector.backends.onnx_model import OnnxModel
 from selector.card import read_card
@@ -25,7 +26,9 @@ from selector.task import Task
 from selector.task import TaskSpec
 from selector.tasks.known import task_named
 from selector.worker import run
+import small_ensemble
 import small_onnx
+import small_torch
 
 Make = Callable[[Path], Model]
 
@@ -82,6 +85,53 @@ def onnx_bad(folder: Path, kind: str) -> Model:
     return onnx_model(small_onnx.bad_classifier(folder, kind))
 
 
+def torch_exported(folder: Path) -> Model:
+    """An exported program."""
+    return small_torch.model(small_torch.exported(folder, 'Compass'))
+
+
+def torch_state_dict(folder: Path) -> Model:
+    """A state dict in a class that is trusted."""
+    return small_torch.model(small_torch.state_dict(folder, 'Compass'))
+
+
+def torch_detector(folder: Path) -> Model:
+    """A detector of bright regions that returns a mapping."""
+    return small_torch.model(small_torch.lamps(folder))
+
+
+def torch_regressor(folder: Path) -> Model:
+    """A regressor of the mean colour that returns a tuple."""
+    return small_torch.model(small_torch.tint(folder))
+
+
+def torchvision_classifier(folder: Path) -> Model:
+    """One of torchvision's architectures with random weights."""
+    return small_torch.model(small_torch.torchvision(folder, 'squeezenet1_1'))
+
+
+def ensemble_classifier(_folder: Path) -> Model:
+    """The shipped pair as one model, both always asked."""
+    return small_ensemble.shipped()
+
+
+def ensemble_detector(folder: Path) -> Model:
+    """Two detectors of bright regions as one."""
+    return small_ensemble.detectors(folder)
+
+
+def torch_bad(folder: Path, kind: str) -> Model:
+    """A torch model that loads and then has a fault."""
+    return small_torch.model(small_torch.state_dict(folder, f'Bad{kind.capitalize()}'))
+
+
+def ensemble_bad(folder: Path, kind: str) -> Model:
+    """An ensemble of which no member is sound."""
+    members = [onnx_bad(folder, kind), fake_bad(folder, kind)]
+    card = small_ensemble.card([member.name for member in members], labels=[*'abcd'])
+    return EnsembleModel(card, members, task_named('classification', card.task_spec))
+
+
 CLASSES = TaskSpec(())
 MODELS: list[tuple[Make, str, TaskSpec]] = [
     (fake_model, 'classification', CLASSES),
@@ -90,8 +140,15 @@ MODELS: list[tuple[Make, str, TaskSpec]] = [
     (onnx_classifier, 'classification', CLASSES),
     (onnx_detector, 'detection', TaskSpec(('lamp',))),
     (onnx_regressor, 'regression', TaskSpec(scales=(1.0, 1.0, 1.0))),
+    (torch_exported, 'classification', CLASSES),
+    (torch_state_dict, 'classification', CLASSES),
+    (torch_detector, 'detection', TaskSpec(('lamp',))),
+    (torch_regressor, 'regression', TaskSpec(scales=(1.0, 1.0, 1.0))),
+    (torchvision_classifier, 'classification', CLASSES),
+    (ensemble_classifier, 'classification', CLASSES),
+    (ensemble_detector, 'detection', TaskSpec(('lamp',))),
 ]
-FAULTY: list[Callable[[Path, str], Model]] = [fake_bad, onnx_bad]
+FAULTY: list[Callable[[Path, str], Model]] = [fake_bad, onnx_bad, torch_bad, ensemble_bad]
 
 IMAGES = {
     'noise': np.random.default_rng(3).integers(0, 256, (48, 64, 3), np.uint8),

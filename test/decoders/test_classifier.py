@@ -29,13 +29,13 @@ def test_logits_become_the_softmax(values: Any) -> None:
     """The same numbers as the task's own softmax, whichever of the shapes they come in."""
     for shape in ((5,), (1, 5), (1, 5, 1, 1)):
         assert fits(shape, shapes(LOGITS, 5)['scores'])
-        assert decode({'scores': values.reshape(shape)}, LOGITS) == softmax(values)
+        assert decode(values.reshape(shape), LOGITS) == softmax(values)
 
 
 def test_probabilities_are_taken_as_they_are() -> None:
     """Divided by their sum, which single precision leaves beside 1."""
     values = np.array([[0.1, 0.7, 0.2001]], np.float32)
-    found = decode({'scores': values}, SHARES)
+    found = decode(values, SHARES)
     assert found == pytest.approx([0.1, 0.7, 0.2], abs=1e-3)
     assert math.fsum(found) == pytest.approx(1.0, abs=1e-12)
 
@@ -46,7 +46,7 @@ def test_probabilities_are_taken_as_they_are() -> None:
 def test_what_is_no_distribution_is_told(values: list[float]) -> None:
     """Logits where the card says probabilities, NaN and the like, with the key to look at."""
     with pytest.raises(PredictionError, match='values: logits'):
-        decode({'scores': np.array([values])}, SHARES)
+        decode(np.array([values]), SHARES)
 
 
 def test_merged_labels_add_up() -> None:
