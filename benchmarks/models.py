@@ -25,7 +25,7 @@ from typing import Any
 import numpy as np
 import onnxruntime
 from selector.backends.onnx_model import OnnxModel
-from selector.card import checked_card
+from selector.cards.card import checked_card
 from selector.errors import MissingError
 
 TARGET = 1.1

@@ -22,10 +22,10 @@ from typing import Any
 
 import numpy as np
 from selector.backends.torch_model import TorchModel
-from selector.card import read_card
-from selector.card_file import CARD
+from selector.cards.card import read_card
+from selector.cards.card_file import CARD
 from selector.errors import MissingError
-from selector.torch_runtime import torch_module
+from selector.networks.torch_runtime import torch_module
 import yaml
 
 ROOT = Path(__file__).resolve().parents[1]

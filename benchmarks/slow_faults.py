@@ -41,9 +41,9 @@ from selector.build import SLOW
 from selector.config import Config
 from selector.errors import PredictionError
 from selector.installed import share
-from selector.process_worker import ProcessWorker
-from selector.worker import Finished
-from selector.worker import run
+from selector.workers.process_worker import ProcessWorker
+from selector.workers.worker import Finished
+from selector.workers.worker import run
 
 ROOT = Path(__file__).resolve().parent.parent
 if str(ROOT) not in sys.path:

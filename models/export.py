@@ -32,22 +32,22 @@ from PIL import Image
 from selector.backends.onnx_model import OnnxModel
 from selector.bag import Bag
 from selector.bag import frames
-from selector.card import checked_card
-from selector.card import read_card
+from selector.cards.card import checked_card
+from selector.cards.card import read_card
+from selector.cards.input_card import InputCard
 from selector.errors import ConfigError
 from selector.errors import did_you_mean
 from selector.errors import InputError
 from selector.errors import MissingError
 from selector.errors import ModelError
 from selector.errors import SelectorError
-from selector.input_card import InputCard
 from selector.model_input import tensor
-from selector.torch_archive import one_line
-from selector.torch_network import exported_program
-from selector.torch_runtime import torch_module
-from selector.torch_runtime import torchvision_module
-from selector.torch_weights import fill
-from selector.torch_weights import state_dict
+from selector.networks.torch_archive import one_line
+from selector.networks.torch_network import exported_program
+from selector.networks.torch_runtime import torch_module
+from selector.networks.torch_runtime import torchvision_module
+from selector.networks.torch_weights import fill
+from selector.networks.torch_weights import state_dict
 import yaml
 
 PATROL = Path(__file__).resolve().parents[1] / 'bags' / 'patrol'

@@ -12,8 +12,9 @@ from selector.audit import digest
 from selector.audit import Header
 from selector.audit import ModelIdentity
 from selector.audit import SCHEMA_VERSION
-from selector.card import Card
-from selector.card import read_card
+from selector.cards.card import Card
+from selector.cards.card import read_card
+from selector.cards.pairing import check_pair
 from selector.config import Config
 from selector.config import flat
 from selector.config import public
@@ -37,7 +38,6 @@ from selector.loading import load_model
 from selector.loading import Means
 from selector.mission_budget import call_cost
 from selector.mission_budget import checked_budget
-from selector.pairing import check_pair
 from selector.prediction import Model
 from selector.settings import Settings
 from selector.stakes import NO_STAKES

@@ -9,12 +9,12 @@ from typing import NamedTuple
 from selector.backends.ensemble_model import EnsembleModel
 from selector.backends.onnx_model import OnnxModel
 from selector.backends.torch_model import TorchModel
-from selector.card import Card
-from selector.card import checked_file
-from selector.card import read_card
+from selector.cards.card import Card
+from selector.cards.card import checked_file
+from selector.cards.card import read_card
+from selector.cards.pairing import check_pair
 from selector.errors import MissingError
 from selector.errors import ModelError
-from selector.pairing import check_pair
 from selector.prediction import Model
 from selector.tasks.known import task_named
 

@@ -8,7 +8,7 @@ from selector.allowance import Allowance
 from selector.allowance import parse
 from selector.allowance import resource_of
 from selector.budget import Resource
-from selector.card import read_card
+from selector.cards.card import read_card
 from selector.config import Config
 from selector.errors import ConfigError
 from selector.installed import models_folder

@@ -7,8 +7,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
+from selector.cards.input_card import InputCard
 from selector.errors import PredictionError
-from selector.input_card import InputCard
 
 _BYTE = np.dtype(np.uint8)
 

@@ -7,7 +7,10 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from selector.card import Card
+from selector.cards.card import Card
+from selector.cards.decoding_card import ClassifierCard
+from selector.cards.decoding_card import RegressorCard
+from selector.cards.decoding_card import YoloCard
 from selector.decoders import classifier
 from selector.decoders import detr
 from selector.decoders import regressor
@@ -24,9 +27,6 @@ from selector.decoders.outputs import fits
 from selector.decoders.outputs import floats
 from selector.decoders.outputs import Shape
 from selector.decoders.outputs import told
-from selector.decoding_card import ClassifierCard
-from selector.decoding_card import RegressorCard
-from selector.decoding_card import YoloCard
 from selector.errors import ModelError
 from selector.errors import PredictionError
 from selector.model_input import blank

@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 from selector.backends.fake_model import FakeModel
 from selector.build import Plan
-from selector.card import Card
-from selector.card import checked_file
+from selector.cards.card import Card
+from selector.cards.card import checked_file
 
 FINE, SEGFAULT, KILL, STOP, EXIT, MEMORY, SLEEP = range(0, 210, 30)
 SLOW_CLASS = 3

@@ -13,7 +13,7 @@ from selector.build import model_digest
 from selector.build import Plan
 from selector.build import plan
 from selector.build import SLOW
-from selector.card import read_card
+from selector.cards.card import read_card
 from selector.config import from_flat
 from selector.correlation_file import write_correlation
 from selector.table import ProfileTable

@@ -10,9 +10,9 @@ from typing import Any
 import pair
 from selector.backends.ensemble_model import EnsembleModel
 from selector.backends.onnx_model import OnnxModel
-from selector.card import Card
-from selector.card import checked_card
-from selector.card import read_card
+from selector.cards.card import Card
+from selector.cards.card import checked_card
+from selector.cards.card import read_card
 from selector.tasks.known import task_named
 import small_onnx
 

@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from selector.card import Card
-from selector.card import checked_card
-from selector.card import read_card
+from selector.cards.card import Card
+from selector.cards.card import checked_card
+from selector.cards.card import read_card
 import yaml
 
 # Node: operation, inputs, outputs, attributes.

@@ -16,7 +16,7 @@ import pytest
 from selector import build
 from selector.backends.fake_model import FakeModel
 from selector.calibration import Table
-from selector.card import checked_file
+from selector.cards.card import checked_file
 from selector.correlation import JointStatistics
 from selector.correlation_file import context_tree
 from selector.correlation_file import SCHEMA

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from selector.backends.torch_model import TorchModel
-from selector.card import read_card
+from selector.cards.card import read_card
 import torch_here
 import yaml
 

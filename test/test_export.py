@@ -12,8 +12,8 @@ import numpy as np
 from PIL import Image
 import pytest
 from selector.backends.onnx_model import OnnxModel
-from selector.card import checked_file
-from selector.card import read_card
+from selector.cards.card import checked_file
+from selector.cards.card import read_card
 import small_torch
 import torch_here
 

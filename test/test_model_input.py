@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 import pair
 from PIL import Image
 import pytest
-from selector.card import read_card
+from selector.cards.card import read_card
+from selector.cards.input_card import InputCard
 from selector.errors import PredictionError
 from selector.image import decode_raw
-from selector.input_card import InputCard
 from selector.model_input import blank
 from selector.model_input import tensor
 

@@ -8,14 +8,14 @@ from typing import get_args
 
 from pydantic import BaseModel
 import pytest
-from selector.backend_card import EnsembleCard
-from selector.backend_card import TopicCard
-from selector.backend_card import TorchCard
-from selector.card import Card
-from selector.card import checked_card
-from selector.card import FigureCard
-from selector.decoding_card import Decoding
-from selector.input_card import InputCard
+from selector.cards.backend_card import EnsembleCard
+from selector.cards.backend_card import TopicCard
+from selector.cards.backend_card import TorchCard
+from selector.cards.card import Card
+from selector.cards.card import checked_card
+from selector.cards.card import FigureCard
+from selector.cards.decoding_card import Decoding
+from selector.cards.input_card import InputCard
 import yaml
 
 TEXT = (Path(__file__).resolve().parent.parent / 'docs' / 'models.md').read_text(encoding='utf-8')

@@ -8,10 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 import pytest
+from selector.newcomer.sample_picture import sample_picture
 from selector.overlay import boxes_text
 from selector.overlay import overlay
 from selector.prediction import Prediction
-from selector.sample_picture import sample_picture
 from selector.tasks import detection
 from selector.tasks import regression
 from selector.tasks.detection import Boxes

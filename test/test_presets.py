@@ -8,8 +8,8 @@ import runpy
 
 import pytest
 from selector import build
-from selector.card import Card
-from selector.card import read_card
+from selector.cards.card import Card
+from selector.cards.card import read_card
 from selector.config import Config
 from selector.config import flat
 from selector.config_file import load

@@ -12,7 +12,7 @@ from hypothesis.extra import numpy as arrays
 import numpy as np
 from numpy.typing import NDArray
 import pytest
-from selector.card import Card
+from selector.cards.card import Card
 from selector.errors import ModelError
 from selector.errors import PredictionError
 from selector.model_input import Placement

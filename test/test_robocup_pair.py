@@ -16,7 +16,7 @@ from selector.config import from_flat
 from selector.redecision import verify
 from selector.table import ProfileTable
 from selector.tools.replay import replay
-from selector.worker import run
+from selector.workers.worker import run
 import yaml
 
 pytest.importorskip('rosbags', reason='rosbags is not installed')

@@ -20,8 +20,8 @@ from typing import NamedTuple
 from PIL import Image
 from PIL import ImageDraw
 from selector.backends.onnx_model import OnnxModel
-from selector.card import Card
-from selector.card import checked_card
+from selector.cards.card import Card
+from selector.cards.card import checked_card
 from selector.errors import MissingError
 from selector.prediction import Model
 from selector.prediction import Prediction

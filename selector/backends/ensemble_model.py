@@ -25,12 +25,12 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from selector.card import Card
-from selector.combination import combination
+from selector.cards.card import Card
+from selector.ensembles.combination import combination
+from selector.ensembles.marginal_gain import MarginalGain
 from selector.errors import ConfigError
 from selector.errors import ModelError
 from selector.errors import PredictionError
-from selector.marginal_gain import MarginalGain
 from selector.prediction import Model
 from selector.prediction import Prediction
 from selector.task import Task

@@ -11,14 +11,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 import onnxruntime
-from selector.card import Card
+from selector.cards.card import Card
+from selector.cards.input_card import InputCard
 from selector.decoders.outputs import fits
 from selector.decoders.outputs import Shape
 from selector.decoders.outputs import told
 from selector.errors import did_you_mean
 from selector.errors import ModelError
 from selector.errors import PredictionError
-from selector.input_card import InputCard
 from selector.onnx_file import Damage
 from selector.onnx_file import read_onnx
 from selector.prediction import Prediction

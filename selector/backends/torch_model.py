@@ -9,16 +9,16 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from selector.card import Card
+from selector.cards.card import Card
 from selector.errors import ModelError
 from selector.errors import PredictionError
+from selector.networks.torch_archive import one_line
+from selector.networks.torch_network import source
+from selector.networks.torch_runtime import CPU
+from selector.networks.torch_runtime import Network
+from selector.networks.torch_runtime import usable_device
 from selector.prediction import Prediction
 from selector.reading import Reading
-from selector.torch_archive import one_line
-from selector.torch_network import source
-from selector.torch_runtime import CPU
-from selector.torch_runtime import Network
-from selector.torch_runtime import usable_device
 
 
 class TorchModel:

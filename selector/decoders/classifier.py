@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
+from selector.cards.decoding_card import ClassifierCard
 from selector.decoders.outputs import in_row
 from selector.decoders.outputs import Shapes
-from selector.decoding_card import ClassifierCard
 from selector.errors import PredictionError
 from selector.tasks.classification import softmax
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
+from selector.cards.decoding_card import DetrCard
 from selector.decoders.candidates import Candidates
 from selector.decoders.candidates import checked
 from selector.decoders.candidates import corners
@@ -11,7 +12,6 @@ from selector.decoders.outputs import Arrays
 from selector.decoders.outputs import floats
 from selector.decoders.outputs import Shapes
 from selector.decoders.outputs import sigmoid
-from selector.decoding_card import DetrCard
 from selector.errors import PredictionError
 
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
+from selector.cards.decoding_card import RegressorCard
 from selector.decoders.outputs import Arrays
 from selector.decoders.outputs import floats
 from selector.decoders.outputs import in_row
 from selector.decoders.outputs import Shapes
-from selector.decoding_card import RegressorCard
 from selector.errors import PredictionError
 from selector.tasks.regression import Values
 

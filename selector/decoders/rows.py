@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from selector.cards.decoding_card import RowsCard
 from selector.decoders.candidates import Candidates
 from selector.decoders.candidates import checked
 from selector.decoders.candidates import corners
@@ -10,7 +11,6 @@ from selector.decoders.outputs import Arrays
 from selector.decoders.outputs import floats
 from selector.decoders.outputs import Shapes
 from selector.decoders.ssd import class_ids
-from selector.decoding_card import RowsCard
 
 
 def shapes(card: RowsCard, _classes: int) -> Shapes:

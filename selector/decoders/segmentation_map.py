@@ -6,13 +6,13 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from selector.cards.decoding_card import SegmentationMapCard
 from selector.decoders.candidates import Candidates
 from selector.decoders.candidates import checked
 from selector.decoders.outputs import Arrays
 from selector.decoders.outputs import floats
 from selector.decoders.outputs import Shapes
 from selector.decoders.outputs import sigmoid
-from selector.decoding_card import SegmentationMapCard
 
 _ADVICE = '; of logits the card says decoding: {kind: segmentation_map, apply_sigmoid: true}'
 

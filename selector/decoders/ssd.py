@@ -6,13 +6,13 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from selector.cards.decoding_card import SsdCard
 from selector.decoders.candidates import Candidates
 from selector.decoders.candidates import checked
 from selector.decoders.candidates import corners
 from selector.decoders.outputs import Arrays
 from selector.decoders.outputs import floats
 from selector.decoders.outputs import Shapes
-from selector.decoding_card import SsdCard
 from selector.errors import PredictionError
 
 

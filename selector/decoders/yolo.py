@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from selector.cards.decoding_card import YoloCard
 from selector.decoders.candidates import Candidates
 from selector.decoders.candidates import checked
 from selector.decoders.candidates import corners
@@ -11,7 +12,6 @@ from selector.decoders.outputs import floats
 from selector.decoders.outputs import Shape
 from selector.decoders.outputs import Shapes
 from selector.decoders.outputs import sigmoid
-from selector.decoding_card import YoloCard
 
 _ADVICE = '; of logits the card says decoding: {kind: yolo, apply_sigmoid: true}'
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 from typing import Literal
 
-from selector.energy import PowerIntegral
-from selector.energy import Reading
-from selector.figure import Kind
+from selector.meters.energy import PowerIntegral
+from selector.meters.energy import Reading
+from selector.meters.figure import Kind
 
 _GAPS = 5.0
 

@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 from typing import NamedTuple
 
-from selector.energy import EnergyMeter
 from selector.errors import MissingError
 from selector.errors import SelectorError
 from selector.meters import nvml as gpu
+from selector.meters.energy import EnergyMeter
 from selector.meters.hwmon import CHIP
 from selector.meters.hwmon import Ina3221
 from selector.meters.nvml import Nvml

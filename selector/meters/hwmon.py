@@ -8,13 +8,13 @@ import math
 from pathlib import Path
 from typing import NamedTuple
 
-from selector.energy import PowerIntegral
-from selector.energy import Reading
 from selector.errors import did_you_mean
 from selector.errors import InputError
 from selector.errors import MissingError
 from selector.errors import SelectorError
-from selector.figure import Kind
+from selector.meters.energy import PowerIntegral
+from selector.meters.energy import Reading
+from selector.meters.figure import Kind
 from selector.meters.sysfs import number
 from selector.meters.sysfs import word
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from selector.energy import Count
-from selector.energy import Reading
-from selector.figure import Figure
-from selector.figure import Kind
-from selector.figure import stated
+from selector.meters.energy import Count
+from selector.meters.energy import Reading
+from selector.meters.figure import Figure
+from selector.meters.figure import Kind
+from selector.meters.figure import stated
 
 
 class Modelled:

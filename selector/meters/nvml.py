@@ -5,11 +5,11 @@ from __future__ import annotations
 import importlib
 from typing import Any
 
-from selector.energy import Count
-from selector.energy import PowerIntegral
-from selector.energy import Reading
 from selector.errors import MissingError
-from selector.figure import Kind
+from selector.meters.energy import Count
+from selector.meters.energy import PowerIntegral
+from selector.meters.energy import Reading
+from selector.meters.figure import Kind
 
 _COUNTER_PERIOD_S = 0.1
 _POWER_PERIOD_S = 1.0  # Ampere and later give the mean of the last second

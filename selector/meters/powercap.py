@@ -6,12 +6,12 @@ from pathlib import Path
 import re
 from typing import NamedTuple
 
-from selector.energy import Count
-from selector.energy import Reading
 from selector.errors import InputError
 from selector.errors import MissingError
 from selector.errors import SelectorError
-from selector.figure import Kind
+from selector.meters.energy import Count
+from selector.meters.energy import Reading
+from selector.meters.figure import Kind
 from selector.meters.sysfs import number
 from selector.meters.sysfs import word
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 import itertools
 
-from selector.energy import EnergyMeter
-from selector.energy import Reading
-from selector.figure import Kind
+from selector.meters.energy import EnergyMeter
+from selector.meters.energy import Reading
+from selector.meters.figure import Kind
 
 
 class Together:

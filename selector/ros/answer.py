@@ -11,7 +11,7 @@ from typing import Any
 from typing import NamedTuple
 
 import numpy as np
-from selector.card import Card
+from selector.cards.card import Card
 from selector.decoders.classifier import merged
 from selector.errors import did_you_mean
 from selector.errors import MissingError

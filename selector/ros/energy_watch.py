@@ -10,17 +10,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from rclpy.node import Node
-from selector.card import FigureCard
+from selector.cards.card import FigureCard
 from selector.config import EnergyConfig
-from selector.energy import EnergyMeter
-from selector.figure import Figure
-from selector.figure import stated
 from selector.meters.battery import Battery
+from selector.meters.energy import EnergyMeter
+from selector.meters.figure import Figure
+from selector.meters.figure import stated
 from selector.meters.found import chosen
 from selector.meters.found import find_meters
+from selector.meters.reconciliation import Reconciler
+from selector.meters.reconciliation import Reconciliation
 from selector.outcome import OutcomeKind
-from selector.reconciliation import Reconciler
-from selector.reconciliation import Reconciliation
 from selector.ros.conversions import stamp_ns_from_ros
 from selector.ros.tally import Tally
 from sensor_msgs.msg import BatteryState

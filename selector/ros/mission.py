@@ -18,7 +18,7 @@ from selector.audit import Head
 from selector.audit import Header
 from selector.build import Latency
 from selector.build import Plan
-from selector.card import FigureCard
+from selector.cards.card import FigureCard
 from selector.config import Config
 from selector.config import public
 from selector.config_file import ros_form
@@ -27,12 +27,12 @@ from selector.loading import FromTopic
 from selector.loading import load_model
 from selector.perception import Perception
 from selector.prediction import Model
-from selector.process_worker import ProcessWorker
 from selector.ros.tally import quantile
 from selector.ros.tally import Tally
 from selector.task import Task
-from selector.worker import Finished
-from selector.worker import Worker
+from selector.workers.process_worker import ProcessWorker
+from selector.workers.worker import Finished
+from selector.workers.worker import Worker
 
 SlowWorker = Worker | ProcessWorker
 

@@ -25,7 +25,7 @@ from rclpy.lifecycle import LifecycleState
 from rclpy.lifecycle import TransitionCallbackReturn
 from rclpy.parameter import Parameter as RosParameter
 from rclpy.signals import SignalHandlerOptions
-from selector.card import Card
+from selector.cards.card import Card
 from selector.config import Config
 from selector.errors import SelectorError
 from selector.prediction import Model

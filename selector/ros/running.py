@@ -12,7 +12,6 @@ from rclpy.qos import QoSProfile
 from rclpy.qos import ReliabilityPolicy
 from rclpy.subscription import Subscription
 from selector.mission_budget import resources
-from selector.process_worker import ProcessWorker
 from selector.ros.declared import Declared
 from selector.ros.diagnostics import Diagnostics
 from selector.ros.diagnostics import Health
@@ -25,6 +24,7 @@ from selector.ros.stream import Stream
 from selector.ros.vision import BESIDE
 from selector.ros.vision import vision_type
 from selector.settings import Change
+from selector.workers.process_worker import ProcessWorker
 from selector_msgs.msg import Decision
 from selector_msgs.msg import Label
 from selector_msgs.msg import Outcome

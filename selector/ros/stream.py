@@ -47,9 +47,9 @@ from selector.ros.tally import Tally
 from selector.ros.twins import Twins
 from selector.ros.vision import prediction_to_vision
 from selector.settings import Change
-from selector.worker import close
-from selector.worker import Finished
-from selector.worker import run
+from selector.workers.worker import close
+from selector.workers.worker import Finished
+from selector.workers.worker import run
 from selector_msgs.msg import Label
 from sensor_msgs.msg import CompressedImage
 from sensor_msgs.msg import Image

@@ -22,7 +22,7 @@ from rclpy.node import Node
 from rclpy.qos import QoSProfile
 from rclpy.qos import ReliabilityPolicy
 from rclpy.signals import SignalHandlerOptions
-from selector.card import Card
+from selector.cards.card import Card
 from selector.errors import ModelError
 from selector.errors import PredictionError
 from selector.prediction import Prediction

@@ -7,14 +7,14 @@ from pathlib import Path
 import re
 from typing import NamedTuple
 
+from selector.cards.input_card import LARGEST_PX
 from selector.errors import ConfigError
 from selector.errors import did_you_mean
 from selector.errors import InputError
-from selector.input_card import LARGEST_PX
-from selector.inspection import DEFAULT
-from selector.inspection import Limits
-from selector.proposed_input import Asked
-from selector.proposed_input import NORMALISATIONS
+from selector.newcomer.inspection import DEFAULT
+from selector.newcomer.inspection import Limits
+from selector.newcomer.proposed_input import Asked
+from selector.newcomer.proposed_input import NORMALISATIONS
 from selector.tools.new_model import Wanted
 import yaml
 

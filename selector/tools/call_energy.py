@@ -8,13 +8,13 @@ import time
 from types import TracebackType
 from typing import NamedTuple
 
-from selector.energy import CallEnergy
-from selector.energy import EnergyMeter
-from selector.energy import per_call
-from selector.energy import power
-from selector.energy import Reading
-from selector.energy import Repeat
-from selector.figure import Figure
+from selector.meters.energy import CallEnergy
+from selector.meters.energy import EnergyMeter
+from selector.meters.energy import per_call
+from selector.meters.energy import power
+from selector.meters.energy import Reading
+from selector.meters.energy import Repeat
+from selector.meters.figure import Figure
 
 _LEAST_PERIOD_S, _MOST_PERIOD_S = 0.02, 1.0
 _VALUES = 10.0

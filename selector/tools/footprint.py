@@ -15,9 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 from selector.config import Config
 from selector.errors import ModelError
-from selector.figure import Figure
-from selector.figure import stated
-from selector.figure import unknown
+from selector.meters.figure import Figure
+from selector.meters.figure import stated
+from selector.meters.figure import unknown
 from selector.tools.one_model import load_model
 
 CALLS = 10

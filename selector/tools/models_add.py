@@ -11,9 +11,9 @@ from typing import Any
 import click
 from selector.config import Config
 from selector.errors import SelectorError
-from selector.graph import Graph
-from selector.head import shape
-from selector.head import shape_text
+from selector.newcomer.graph import Graph
+from selector.newcomer.head import shape
+from selector.newcomer.head import shape_text
 from selector.overlay import boxes_text
 from selector.tasks.detection import Boxes
 from selector.tasks.regression import Values

@@ -9,7 +9,7 @@ from selector.build import Latency
 from selector.build import Plan
 from selector.build import plan
 from selector.build import SLOW
-from selector.card import Card
+from selector.cards.card import Card
 from selector.config import Config
 from selector.errors import InputError
 from selector.prediction import Model

@@ -22,7 +22,7 @@ from selector.scene import CELLS
 from selector.scene import Look
 from selector.scene import look
 from selector.table import ProfileTable
-from selector.worker import run
+from selector.workers.worker import run
 
 _BLANK = np.zeros((CELLS, CELLS), np.float32)
 

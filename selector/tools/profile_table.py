@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from selector.energy import CallEnergy
-from selector.figure import amount
-from selector.figure import Figure
+from selector.meters.energy import CallEnergy
+from selector.meters.figure import amount
+from selector.meters.figure import Figure
 from selector.tools.model_profile import ModelProfile
 from selector.tools.model_profile import Profiled
 from selector.tools.timing import Timing

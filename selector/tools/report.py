@@ -22,8 +22,8 @@ from selector.build import model_digest
 from selector.build import Plan
 from selector.build import plan
 from selector.build import SLOW
-from selector.card import checked_file
-from selector.card import read_card
+from selector.cards.card import checked_file
+from selector.cards.card import read_card
 from selector.config import Config
 from selector.correlation_file import write_correlation
 from selector.decision import Reason

@@ -11,8 +11,8 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from selector.figure import Figure
-from selector.figure import stated
+from selector.meters.figure import Figure
+from selector.meters.figure import stated
 from selector.prediction import Model
 
 _P99_CALLS = 100

@@ -19,13 +19,13 @@ import pytest
 from selector.backends.ensemble_model import EnsembleModel
 from selector.backends.fake_model import FakeModel
 from selector.backends.onnx_model import OnnxModel
-from selector.card import read_card
+from selector.cards.card import read_card
 from selector.errors import PredictionError
 from selector.prediction import Model
 from selector.task import Task
 from selector.task import TaskSpec
 from selector.tasks.known import task_named
-from selector.worker import run
+from selector.workers.worker import run
 import small_ensemble
 import small_onnx
 import small_torch

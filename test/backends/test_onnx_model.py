@@ -13,8 +13,8 @@ import onnxruntime
 import pair
 import pytest
 from selector.backends.onnx_model import OnnxModel
-from selector.card import Card
-from selector.card import read_card
+from selector.cards.card import Card
+from selector.cards.card import read_card
 from selector.errors import ModelError
 from selector.errors import PredictionError
 from selector.model_input import tensor as model_input

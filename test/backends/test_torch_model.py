@@ -14,13 +14,13 @@ import zipfile
 import numpy as np
 import pytest
 from selector.backends.torch_model import TorchModel
-from selector.card import read_card
+from selector.cards.card import read_card
 from selector.errors import MissingError
 from selector.errors import ModelError
 from selector.errors import PredictionError
+from selector.networks.torch_archive import _arithmetic
+from selector.networks.torch_runtime import Network
 from selector.reading import Reading
-from selector.torch_archive import _arithmetic
-from selector.torch_runtime import Network
 import small_torch
 import torch_here
 
@@ -423,7 +423,7 @@ def test_a_torchvision_of_another_torch_is_explained() -> None:
     torch_here.torchvision()
     told = child(
         'from selector.errors import MissingError\n'
-        'from selector.torch_runtime import torchvision_module\n'
+        'from selector.networks.torch_runtime import torchvision_module\n'
         'try:\n'
         '    print("fits", torchvision_module().__version__)\n'
         'except MissingError as err:\n'

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 from selector.backends.torch_model import TorchModel
-from selector.card import read_card
+from selector.cards.card import read_card
 from selector.errors import ModelError
 from selector.reading import Reading
 from selector.tasks.detection import boxes
@@ -160,7 +160,7 @@ def test_weights_that_cannot_be_downloaded_are_explained(tmp_path: Path) -> None
     code = (
         'import sys, pathlib, torch_here\n'
         'from selector.backends.torch_model import TorchModel\n'
-        'from selector.card import read_card\n'
+        'from selector.cards.card import read_card\n'
         'from selector.errors import ModelError\n'
         'torch_here.torchvision()\n'
         'folder = pathlib.Path(sys.argv[1])\n'

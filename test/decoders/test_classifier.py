@@ -10,14 +10,14 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 import numpy as np
 import pytest
+from selector.cards.decoding_card import ClassifierCard
+from selector.cards.label_map import answer_ids
+from selector.cards.label_map import answer_labels
 from selector.decoders.classifier import decode
 from selector.decoders.classifier import merged
 from selector.decoders.classifier import shapes
 from selector.decoders.outputs import fits
-from selector.decoding_card import ClassifierCard
 from selector.errors import PredictionError
-from selector.label_map import answer_ids
-from selector.label_map import answer_labels
 from selector.tasks.classification import softmax
 
 LOGITS = ClassifierCard(kind='classifier')

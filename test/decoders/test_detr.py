@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 import pytest
+from selector.cards.decoding_card import DetrCard
 from selector.decoders.detr import decode
 from selector.decoders.detr import shapes
 from selector.decoders.outputs import fits
-from selector.decoding_card import DetrCard
 from selector.errors import PredictionError
 
 INPUT_PX = (100, 200)

@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+from selector.cards.decoding_card import RegressorCard
 from selector.decoders.outputs import fits
 from selector.decoders.regressor import decode
 from selector.decoders.regressor import shapes
-from selector.decoding_card import RegressorCard
 from selector.errors import PredictionError
 
 

@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 import pytest
-from selector.card_part import problems
+from selector.cards.card_part import problems
+from selector.cards.decoding_card import RowsCard
 from selector.decoders.outputs import fits
 from selector.decoders.rows import decode
 from selector.decoders.rows import shapes
-from selector.decoding_card import RowsCard
 from selector.errors import PredictionError
 
 INPUT_PX = (100, 200)

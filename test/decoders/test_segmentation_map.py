@@ -11,12 +11,12 @@ from hypothesis.extra import numpy as arrays
 import numpy as np
 from numpy.typing import NDArray
 import pytest
+from selector.cards.decoding_card import SegmentationMapCard
 from selector.decoders.outputs import fits
 from selector.decoders.segmentation_map import decode
 from selector.decoders.segmentation_map import labelled
 from selector.decoders.segmentation_map import runs
 from selector.decoders.segmentation_map import shapes
-from selector.decoding_card import SegmentationMapCard
 from selector.errors import PredictionError
 
 MASKS = arrays.arrays(

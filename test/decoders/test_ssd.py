@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 import pytest
+from selector.cards.decoding_card import SsdCard
 from selector.decoders.outputs import fits
 from selector.decoders.ssd import decode
 from selector.decoders.ssd import shapes
-from selector.decoding_card import SsdCard
 from selector.errors import PredictionError
 
 INPUT_PX = (100, 200)

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 import pytest
+from selector.cards.decoding_card import TorchvisionCard
 from selector.decoders.torchvision import decode
-from selector.decoding_card import TorchvisionCard
 from selector.errors import PredictionError
 
 INPUT_PX = (100, 200)

@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 import numpy as np
 from numpy.typing import NDArray
 import pytest
+from selector.cards.decoding_card import YoloCard
 from selector.decoders.outputs import fits
 from selector.decoders.yolo import decode
 from selector.decoders.yolo import shapes
-from selector.decoding_card import YoloCard
 from selector.errors import PredictionError
 
 CLASSES = 3

@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 
 import pytest
-from selector.energy import spent
 from selector.meters.battery import Battery
+from selector.meters.energy import spent
 
 
 def test_discharging_is_integrated() -> None:

@@ -10,10 +10,10 @@ from fake_sysfs import rails
 from fake_sysfs import write
 from fake_sysfs import zones
 import pytest
-from selector.energy import Count
-from selector.energy import Reading
-from selector.energy import spent
-from selector.figure import Kind
+from selector.meters.energy import Count
+from selector.meters.energy import Reading
+from selector.meters.energy import spent
+from selector.meters.figure import Kind
 from selector.meters.found import chosen
 from selector.meters.found import find_meters
 from selector.meters.together import Together

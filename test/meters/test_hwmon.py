@@ -7,9 +7,9 @@ from pathlib import Path
 from fake_sysfs import rails
 from fake_sysfs import write
 import pytest
-from selector.energy import spent
 from selector.errors import InputError
 from selector.errors import MissingError
+from selector.meters.energy import spent
 from selector.meters.hwmon import Ina3221
 
 CLASS = 'sys/class/hwmon/hwmon2'

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from selector.energy import spent
-from selector.figure import Kind
-from selector.figure import stated
-from selector.figure import unknown
+from selector.meters.energy import spent
+from selector.meters.figure import Kind
+from selector.meters.figure import stated
+from selector.meters.figure import unknown
 from selector.meters.modelled import Modelled
 
 

@@ -8,8 +8,8 @@ import sys
 from typing import Any
 
 import pytest
-from selector.energy import spent
 from selector.errors import MissingError
+from selector.meters.energy import spent
 from selector.meters.nvml import gpus
 from selector.meters.nvml import load
 from selector.meters.nvml import Nvml

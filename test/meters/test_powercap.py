@@ -13,8 +13,8 @@ from fake_sysfs import zones
 from hypothesis import given
 from hypothesis import strategies as st
 import pytest
-from selector.energy import spent
 from selector.errors import MissingError
+from selector.meters.energy import spent
 from selector.meters.powercap import Powercap
 
 TWO_SOCKETS = {

@@ -9,9 +9,9 @@ from typing import get_args
 from hypothesis import given
 from hypothesis import strategies as st
 import pytest
-from selector.backend_card import TopicCard
-from selector.card import Card
-from selector.card import checked_card
+from selector.cards.backend_card import TopicCard
+from selector.cards.card import Card
+from selector.cards.card import checked_card
 from selector.errors import MissingError
 from selector.errors import ModelError
 from selector.errors import PredictionError

@@ -9,7 +9,7 @@ import pytest
 from rclpy.context import Context
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
-from selector.card import FigureCard
+from selector.cards.card import FigureCard
 from selector.config import EnergyConfig
 from selector.outcome import OutcomeKind
 from selector.ros.conversions import stamp_to_ros

@@ -22,7 +22,7 @@ from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.qos import DurabilityPolicy
 from rclpy.qos import QoSProfile
-from selector.card import checked_card
+from selector.cards.card import checked_card
 from selector.errors import MissingError
 from selector.errors import ModelError
 from selector.errors import PredictionError
@@ -31,9 +31,9 @@ from selector.ros.topic_model import TopicModel
 from selector.task import Task
 from selector.tasks.detection import boxes
 from selector.tasks.known import task_named
-from selector.worker import Finished
-from selector.worker import run
-from selector.worker import Worker
+from selector.workers.worker import Finished
+from selector.workers.worker import run
+from selector.workers.worker import Worker
 from sensor_msgs.msg import Image
 
 pytestmark = pytest.mark.ros

@@ -9,10 +9,10 @@ import time
 from fake_sysfs import rails
 from fake_sysfs import write
 import pytest
-from selector.energy import per_call
-from selector.energy import PowerIntegral
-from selector.energy import Reading
-from selector.figure import Kind
+from selector.meters.energy import per_call
+from selector.meters.energy import PowerIntegral
+from selector.meters.energy import Reading
+from selector.meters.figure import Kind
 from selector.meters.hwmon import Ina3221
 from selector.tools.call_energy import base_load
 from selector.tools.call_energy import call_energy

@@ -15,13 +15,13 @@ import onnx_files
 import pair
 from PIL import Image
 import pytest
-from selector.card import checked_file
-from selector.card import read_card
+from selector.cards.card import checked_file
+from selector.cards.card import read_card
 from selector.config import Config
 from selector.errors import SelectorError
 from selector.image import decode_compressed
 from selector.loading import load_model
-from selector.sample_picture import sample_picture
+from selector.newcomer.sample_picture import sample_picture
 from selector.tasks import detection
 from selector.tools.add_options import Options
 from selector.tools.add_options import parsed

@@ -14,7 +14,7 @@ from fake_sysfs import write
 from fake_sysfs import zones
 import pair
 import pytest
-from selector.card import Card
+from selector.cards.card import Card
 from selector.config import Config
 from selector.config import from_flat
 from selector.errors import InputError

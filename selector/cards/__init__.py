@@ -1,0 +1,1 @@
+"""The card of a model: what is declared about it, and what it is checked against."""

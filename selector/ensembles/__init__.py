@@ -1,0 +1,1 @@
+"""How answers of several models become one, and when the next one is worth asking."""

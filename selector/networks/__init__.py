@@ -1,0 +1,1 @@
+"""Networks of torch: their files, weights and devices."""
