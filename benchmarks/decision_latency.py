@@ -37,7 +37,7 @@ from selector.config import Config
 from selector.frame import Frame
 from selector.installed import share
 from selector.perception import Perception
-from selector.perception import Situation
+from selector.situation import Situation
 from selector.tasks import classification
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -35,9 +35,9 @@ from selector.evidence import EVIDENCE_NAMES  # noqa: E402
 from selector.evidence import SCENE_NAMES  # noqa: E402
 from selector.frame import Frame  # noqa: E402
 from selector.perception import Perception  # noqa: E402
-from selector.perception import Situation  # noqa: E402
 from selector.policies.random_share import RandomShare  # noqa: E402
 from selector.redecision import verify  # noqa: E402
+from selector.situation import Situation  # noqa: E402
 
 from benchmarks.bench.chart import draw  # noqa: E402
 from benchmarks.bench.chart import Panel  # noqa: E402

@@ -95,7 +95,7 @@ def regrets(short: bool, workers: int) -> dict[str, list[Regret]]:
 def tables(arguments: argparse.Namespace) -> dict[str, Any]:
     """Run everything and return the results as JSON values."""
     quick, split = arguments.quick, arguments.report_on
-    frames, seeds = arguments.frames, arguments.seeds
+    frames, seeds = (3_000, 2) if quick else (arguments.frames, arguments.seeds)
     spends_wanted = SPENDS[1:2] if quick else SPENDS
     found_here = tuple(k for k in kinds(quick) if split == 'report' or k in CIFAR)
     scale = Scale(

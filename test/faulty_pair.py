@@ -6,7 +6,6 @@ The slow model is loaded in that process, which knows nothing of the test.
 from __future__ import annotations
 
 import os
-from pathlib import Path
 import signal
 import time
 
@@ -16,6 +15,7 @@ from selector.backends.fake_model import FakeModel
 from selector.build import Plan
 from selector.cards.card import Card
 from selector.cards.card import checked_file
+from selector.loading import Means
 
 FINE, SEGFAULT, KILL, STOP, EXIT, MEMORY, SLEEP = range(0, 210, 30)
 SLOW_CLASS = 3
@@ -27,9 +27,9 @@ def build_model(made: Plan, tier: str, _from_topic: object = None) -> FakeModel:
     return FakeModel(made.cards[tier].name, lambda _image: _says(0))
 
 
-def load_model(card: Card, folder: Path, _threads: int) -> FakeModel:
+def load_model(card: Card, means: Means) -> FakeModel:
     """Return the slow model, its file checked as that of a real one, for `loading.load_model`."""
-    checked_file(card, folder / card.name)
+    checked_file(card, means.folder / card.name)
     return FakeModel(card.name, _slow)
 
 

@@ -20,11 +20,11 @@ from selector.frame import Frame
 from selector.justification import explain
 from selector.perception import Decided
 from selector.perception import Perception
-from selector.perception import Situation
 from selector.prediction import Prediction
 from selector.redecision import verify
 from selector.scene import Look
 from selector.settings import Change
+from selector.situation import Situation
 from selector.table import ProfileTable
 from selector.tasks.classification import truth
 

@@ -18,9 +18,9 @@ from selector.build import build_controller
 from selector.build import header
 from selector.frame import Frame
 from selector.perception import Perception
-from selector.perception import Situation
 from selector.prediction import Prediction
 from selector.redecision import verify
+from selector.situation import Situation
 
 EXAMPLES = sorted((Path(__file__).resolve().parents[1] / 'examples').glob('*.py'))
 WORDS = ('go', 'to', 'the', 'kitchen', 'door')

@@ -36,12 +36,12 @@ from selector.outcome import OutcomeKind
 from selector.perception import Decided
 from selector.perception import Final
 from selector.perception import Perception
-from selector.perception import Situation
 from selector.prediction import Prediction
 from selector.redecision import verify
 from selector.scene import change
 from selector.scene import look
 from selector.settings import Change
+from selector.situation import Situation
 from selector.tasks.classification import truth
 
 FAST_MS, SLOW_MS = 5, 30

@@ -34,12 +34,12 @@ from selector.decision import Tier
 from selector.decision import TierKind
 from selector.frame import Frame
 from selector.perception import Perception
-from selector.perception import Situation
 from selector.prediction import Prediction
 from selector.redecision import _gain
 from selector.redecision import verify
 from selector.scene import Look
 from selector.settings import Change
+from selector.situation import Situation
 from selector.table import ProfileTable
 from selector.tasks.classification import truth
 from selector.tools.replay import replay

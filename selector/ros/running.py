@@ -19,7 +19,7 @@ from selector.ros.energy_watch import EnergyWatch
 from selector.ros.mission import close_mission
 from selector.ros.mission import Mission
 from selector.ros.parameters import Parameters
-from selector.ros.stream import Publishers
+from selector.ros.publishers import Publishers
 from selector.ros.stream import Stream
 from selector.ros.vision import BESIDE
 from selector.ros.vision import vision_type

@@ -11,13 +11,11 @@ import contextlib
 import math
 import queue
 import time
-from typing import NamedTuple
 
 from rclpy.clock import Clock
 from rclpy.clock_type import ClockType
 from rclpy.impl.implementation_singleton import rclpy_implementation
 from rclpy.node import Node
-from rclpy.publisher import Publisher
 from selector.build import FAST
 from selector.build import SLOW
 from selector.config import Config
@@ -28,7 +26,6 @@ from selector.frame import Frame
 from selector.perception import Decided
 from selector.perception import Final
 from selector.perception import Learned
-from selector.perception import Situation
 from selector.prediction import Origin
 from selector.prediction import Prediction
 from selector.ros import label
@@ -43,10 +40,12 @@ from selector.ros.decision_message import decision_to_ros
 from selector.ros.declared import Declared
 from selector.ros.mission import Mission
 from selector.ros.outbox import Outbox
+from selector.ros.publishers import Publishers
 from selector.ros.tally import Tally
 from selector.ros.twins import Twins
 from selector.ros.vision import prediction_to_vision
 from selector.settings import Change
+from selector.situation import Situation
 from selector.workers.worker import close
 from selector.workers.worker import Finished
 from selector.workers.worker import run
@@ -56,15 +55,6 @@ from sensor_msgs.msg import Image
 from std_msgs.msg import Header
 
 _CAMERA = ''
-
-
-class Publishers(NamedTuple):
-    """Where answers, decisions and outcomes go; answers in vision_msgs too, where that is."""
-
-    prediction: Publisher
-    decision: Publisher
-    outcome: Publisher
-    vision: Publisher | None = None
 
 
 class Stream:
@@ -87,6 +77,7 @@ class Stream:
         self._latest_ns: int | None = None
         self._twins = Twins()
         self._budget = mission.header.settings.resources
+        self._named = mission.header.task, mission.header.labels
         self._call: Call | None = None
         self._waits = False
         self._finished: queue.SimpleQueue[Finished] = queue.SimpleQueue()
@@ -301,10 +292,9 @@ class Stream:
 
     def _answer(self, final: Final, source: Source) -> None:
         """Publish a final answer, and those that it held back."""
-        mission = self._mission.header
         leaving = self._outbox.put(_CAMERA, final.frame.sequence, (final, source))
         for answer, origin in leaving:
-            msg = prediction_to_ros(answer, origin.header, mission.task, mission.labels)
+            msg = prediction_to_ros(answer, origin.header, *self._named)
             self._publishers.prediction.publish(msg)
             if self._publishers.vision is not None:
                 self._publishers.vision.publish(prediction_to_vision(msg))
@@ -314,8 +304,5 @@ class Stream:
         """Publish the fast answer at once where the final one has to wait."""
         if not self._outbox.expected:
             return
-        mission = self._mission.header
-        msg = prediction_to_ros(
-            final, source.header, mission.task, mission.labels, provisional=True
-        )
+        msg = prediction_to_ros(final, source.header, *self._named, provisional=True)
         self._publishers.prediction.publish(msg)

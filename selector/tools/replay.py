@@ -29,8 +29,8 @@ from selector.errors import InputError
 from selector.frame import Frame
 from selector.perception import Final
 from selector.perception import Perception
-from selector.perception import Situation
 from selector.prediction import Prediction
+from selector.situation import Situation
 from selector.table import ProfileTable
 
 

@@ -21,6 +21,7 @@ from selector.config import Config
 from selector.errors import SelectorError
 from selector.image import decode_compressed
 from selector.loading import load_model
+from selector.loading import Means
 from selector.newcomer.sample_picture import sample_picture
 from selector.tasks import detection
 from selector.tools.add_options import Options
@@ -54,7 +55,7 @@ def added(file: Path, folder: Path, options: Options) -> Added:
     decode_compressed((made.folder / 'preview.png').read_bytes())
     image = options.image
     picture = decode_compressed(image.read_bytes()) if image else sample_picture()
-    again = load_model(card, folder, 1).predict(picture)
+    again = load_model(card, Means(folder, 1)).predict(picture)
     assert again.scores == pytest.approx(made.answer.scores)
     assert again.content == made.answer.content
     return made
