@@ -12,6 +12,7 @@ from selector.config import Config
 from selector.config import flat
 from selector.config_file import load
 from selector.tools.models_verbs import models
+from selector.tools.models_verbs import profile_model
 from selector.tools.options import CONFIG
 from selector.tools.options import JSON
 from selector.tools.options import QUIET
@@ -168,6 +169,7 @@ def params(
 
 
 main.add_command(models)
+main.add_command(profile_model)
 
 
 def new_run_folder(config: Config, name: str) -> Path:

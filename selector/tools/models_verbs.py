@@ -1,7 +1,8 @@
-"""Models verbs: `selector models list|show|add`."""
+"""Models verbs: `selector models list|show|add` and `selector profile-model`."""
 
 from __future__ import annotations
 
+import datetime
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import click
 from selector.config_file import load
 from selector.tools.options import CONFIG
 from selector.tools.options import JSON
+from selector.tools.options import QUIET
 from selector.tools.options import SET
 from selector.tools.options import told
 
@@ -78,3 +80,45 @@ def models_add(
     from selector.tools.models_add import models_add_report
 
     return models_add_report(load(config_file, settings), file, Options(**given), as_json=as_json)
+
+
+@click.command('profile-model')
+@click.argument('names', nargs=-1)
+@CONFIG
+@SET
+@JSON
+@click.option('--image', type=click.Path(path_type=Path), help='Picture to call with; else noise.')
+@click.option(
+    '--out', type=click.Path(path_type=Path), help='Folder for profile.json, card lines.'
+)
+@click.option('--threads', multiple=True, type=click.IntRange(1, 64), help='Count; repeatable.')
+@click.option(
+    '--size', 'sizes', multiple=True, type=click.IntRange(1, 4096), help='Input side; repeatable.'
+)
+@click.option('--runs', default=300, show_default=True, help='Calls of each distribution.')
+@click.option('--machine', default='', help='Name of this machine, for the cards.')
+@QUIET
+@told
+def profile_model(
+    *, names: tuple[str, ...], config_file: Path | None, settings: tuple[str, ...], **given: Any
+) -> int:
+    """Measure latency, memory and energy of models on this machine; default: the pair."""
+    from selector.tools.model_profile import Asked
+    from selector.tools.profile_model import profile_model_report
+
+    asked = Asked(
+        threads=given['threads'],
+        sizes_px=given['sizes'],
+        runs=given['runs'],
+        machine=given['machine'],
+        date=datetime.datetime.now(datetime.timezone.utc).date().isoformat(),
+    )
+    return profile_model_report(
+        load(config_file, settings),
+        names,
+        given['image'],
+        given['out'],
+        asked=asked,
+        as_json=given['as_json'],
+        quiet=given['quiet'],
+    )
