@@ -15,6 +15,7 @@ from selector.newcomer.graph import Graph
 from selector.newcomer.head import shape
 from selector.newcomer.head import shape_text
 from selector.overlay import boxes_text
+from selector.tasks.classification import Classification
 from selector.tasks.detection import Boxes
 from selector.tasks.regression import Values
 from selector.tools.add_options import Options
@@ -107,11 +108,12 @@ def _said(made: Added) -> str:
 def _next(made: Added, wanted: Wanted) -> tuple[str, str]:
     """Return the commands that measure the model, and use it."""
     folder = f' --set models.folder={shlex.quote(str(wanted.folder))}' if wanted.folder else ''
-    return (
-        f'selector profile-model {made.name}{folder}',
-        f'selector replay BAG{folder} --set models.fast=NAME --set models.slow={made.name} '
-        '--set models.correlation=',
-    )
+    pair = f'--set models.fast=NAME --set models.slow={made.name} --set models.correlation='
+    use = f'selector replay BAG{folder} {pair}'
+    if made.proposal.card['task'] != Classification.name:
+        file = f'selector params --format yaml{folder} {pair} > my.yaml'
+        use = f'{file}; ros2 launch model_selector selector.launch.py params_file:=my.yaml'
+    return f'selector profile-model {made.name}{folder}', use
 
 
 def _tree(made: Added, wanted: Wanted) -> dict[str, Any]:

@@ -16,12 +16,14 @@ from selector.build import FAST
 from selector.build import Plan
 from selector.build import SLOW
 from selector.errors import BagError
+from selector.errors import InputError
 from selector.errors import PredictionError
 from selector.prediction import Model
 from selector.scene import CELLS
 from selector.scene import Look
 from selector.scene import look
 from selector.table import ProfileTable
+from selector.tasks.classification import Classification
 from selector.workers.worker import run
 
 _BLANK = np.zeros((CELLS, CELLS), np.float32)
@@ -63,7 +65,14 @@ def profile_bag(
     Raises:
         BagError: there is no image in the bag.
         ModelError: a model cannot be loaded.
+        InputError: the models are no classifiers; a profile table holds class scores.
     """
+    if made.task.name != Classification.name:
+        raise InputError(
+            f'{made.cards[FAST].name} and {made.cards[SLOW].name} are models of task '
+            f'{made.task.name}, and a profile table holds class scores: play the bag into the '
+            'node instead, ros2 launch model_selector replay.launch.py bag:=BAG params_file:=FILE'
+        )
     fast, slow = build_model(made, FAST), build_model(made, SLOW)
     fast.warm_up(3)
     slow.warm_up(3)

@@ -106,6 +106,7 @@ def test_the_result_is_told_to_machines(
     assert told['card'] == yaml.safe_load((tmp_path / 'models/net/card.yaml').read_text())
     assert told['folder'] == str(tmp_path / 'models/net')
     assert any('--labels' in question['answer'] for question in told['questions'])
+    assert 'ros2 launch' in told['next'][1]
     assert told['answer']['boxes']['class_ids'] == [0, 1]
     assert told['file']['outputs'][0]['came_out'] == [1, 6, 20]
 

@@ -6,9 +6,12 @@ from pathlib import Path
 
 import numpy as np
 import pair
+import pytest
 from selector.bag import Bag
 from selector.bag import frames
+from selector.errors import InputError
 from selector.scene import look
+from selector.tasks.detection import Detection
 from selector.tools.profile import profile_bag
 from selector.tools.replay import replay
 from test_bag import jpeg
@@ -34,3 +37,11 @@ def test_every_image_is_looked_at(tmp_path: Path) -> None:
         assert np.array_equal(kept.thumbnail, whole.thumbnail)
     assert [table.look(k) is None for k in range(6)].count(True) == 1
     assert replay(table, made, tmp_path / 'run').unanswered == 0
+
+
+def test_only_classifiers_have_a_table(tmp_path: Path) -> None:
+    """Models of another task are refused before any is run, with the way that there is."""
+    made = pair.made_plan(pair.models_folder(tmp_path / 'models'))
+    bag = Bag(write(tmp_path / 'bag', stream(2)))
+    with pytest.raises(InputError, match='detection.* class scores: play the bag into the node'):
+        profile_bag(bag, made._replace(task=Detection(('text',))))
