@@ -150,8 +150,9 @@ if ! current pip "$pip_key"; then
   if [ "$ros" = wheels ]; then needs+=(-r requirements/ros-jazzy.txt); fi
   if ! command -v cmake >/dev/null; then needs+=(cmake); fi
   pip install -qq ${limits[@]+"${limits[@]}"} "${needs[@]}"
-  pip install -qq --no-deps -r requirements/bare.txt
   pip install -qq ${limits[@]+"${limits[@]}"} --no-build-isolation -e .
+  # Last, for pip finds fault with what was installed without its needs.
+  pip install -qq --no-deps -r requirements/bare.txt
 
   # An editable install leaves out the data files: these are where ROS 2 looks for them.
   share=$venv/share/model_selector
