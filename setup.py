@@ -64,6 +64,7 @@ setup(
         'train': ['torch', 'onnx', 'onnxscript'],
         'torch': ['torch'],
         'vision': ['torch', 'torchvision'],
+        'energy': ['nvidia-ml-py'],
         'export': ['torch', 'torchvision', 'onnx', 'onnxscript'],
         # Offline routers and online libraries that benchmarks/tradeoff.py compares with.
         'bench': ['scikit-learn', 'river', 'mabwiser', 'vowpalwabbit'],

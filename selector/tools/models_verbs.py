@@ -93,7 +93,7 @@ def models_add(
 )
 @click.option('--threads', multiple=True, type=click.IntRange(1, 64), help='Count; repeatable.')
 @click.option(
-    '--size', 'sizes', multiple=True, type=click.IntRange(1, 4096), help='Input side; repeatable.'
+    '--sizes', multiple=True, type=click.IntRange(1, 4096), help='Input side; repeatable.'
 )
 @click.option('--runs', default=300, show_default=True, help='Calls of each distribution.')
 @click.option('--machine', default='', help='Name of this machine, for the cards.')

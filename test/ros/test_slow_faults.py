@@ -47,9 +47,18 @@ def parameters(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any
 
 
 def children() -> list[int]:
-    """Return the processes that this process has started and not collected."""
+    """Return the models' processes that this process has started and not collected."""
     found = Path('/proc/self/task').glob('*/children')
-    return [int(pid) for task in found for pid in task.read_text().split()]
+    started = [int(pid) for task in found for pid in task.read_text().split()]
+    return [pid for pid in started if b'model_child' in _command(pid)]
+
+
+def _command(pid: int) -> bytes:
+    """Return the command line of a process; that of one that has just ended is empty."""
+    try:
+        return Path(f'/proc/{pid}/cmdline').read_bytes() or b'model_child'
+    except (FileNotFoundError, ProcessLookupError):
+        return b''
 
 
 def sound(tmp_path: Path) -> None:
