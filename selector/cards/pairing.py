@@ -49,13 +49,17 @@ def proposal(labels: tuple[str, ...], wanted: tuple[str, ...]) -> str:
     """Return a label map as YAML: which of `labels` could be called as one of `wanted`.
 
     Every wanted name is there, in its order, so that it has its place among the classes: with the
-    label that is spelled like it, else with a question mark that a person has to replace.
+    label that is spelled like it, else with a question mark in its place, for a person to replace.
     """
     near = {name: _nearest(name, labels) for name in wanted}
-    pairs = [f'{near[name] or "?"}: {name}' for name in wanted[:_SHOWN]]
+    pairs = [f'{near[name] or _unknown(name)}: {name}' for name in wanted[:_SHOWN]]
     more = ['...'] if len(wanted) > _SHOWN else []
     rest = ["'*': null"] if set(labels) - set(near.values()) else []
     return ', '.join(pairs + more + rest)
+
+
+def _unknown(name: str) -> str:
+    return f"'?{name}'"
 
 
 def _nearest(name: str, labels: tuple[str, ...]) -> str:
