@@ -253,10 +253,9 @@ def _not_to_be_opened(path: Path, limits: Limits) -> str:
     try:
         mode = path.stat()
     except FileNotFoundError:
-        near = sorted(p.name for p in path.parent.glob('*')) if path.parent.is_dir() else []
-        models = [name for name in near if name.endswith('.onnx')]
+        models = sorted(p.name for p in path.parent.glob('*.onnx'))
         listed = f'; .onnx files beside it: {", ".join(models[:5])}' if models else ''
-        return f'it is not there{did_you_mean(path.name, near) or listed}'
+        return f'it is not there{did_you_mean(path.name, models) or listed}'
     except (OSError, ValueError) as err:
         return f'it cannot be read: {getattr(err, "strerror", None) or err}'
     if stat.S_ISDIR(mode.st_mode):
