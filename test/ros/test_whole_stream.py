@@ -38,6 +38,8 @@ node.create_subscription(
 node.create_subscription(
     Prediction, 'selector/prediction',
     lambda m: seen['finals'].append([stamp(m), m.header.frame_id, m.class_id]), 2000)
+while not all(map(node.count_publishers, ('selector/decision', 'selector/prediction'))):
+    rclpy.spin_once(node, timeout_sec=0.2)
 print('ready', flush=True)
 while len(seen['finals']) < int(sys.argv[1]) or len(seen['decisions']) < int(sys.argv[1]):
     rclpy.spin_once(node, timeout_sec=0.2)
@@ -60,9 +62,9 @@ def test_one_decision_and_one_answer_per_image(tmp_path: Path) -> None:
     )
     try:
         assert node.stderr is not None and listener.stdout is not None
-        assert listener.stdout.readline().strip() == 'ready'
         assert re.match('selector: active', node.stderr.readline())
-        time.sleep(1.0)  # let the listener find the node before the first image
+        assert listener.stdout.readline().strip() == 'ready'
+        time.sleep(1.0)  # the listener has found the node; let the node find the listener
         player = [sys.executable, '-m', 'selector.ros.player', str(PATROL), '--rate', '40']
         played = subprocess.run(player, stdout=subprocess.PIPE, check=True, timeout=WAIT_S)
         told = json.loads(listener.communicate(timeout=WAIT_S)[0])
