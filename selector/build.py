@@ -252,9 +252,9 @@ def _check_pair(cards: Mapping[str, Card], correlation: Correlation, name: str) 
 
 
 def model_digest(card: Card) -> str:
-    """Return what tells a model from another: the digest of its file, or of its card without one.
+    """Return the digest of a model's file, or of its card where it has none.
 
-    Two sizes of one file are told apart by their cards.
+    Two sizes of one file have one here; `card_digest`, beside it in the log, tells them apart.
     """
     return card.sha256 or card_digest(card)
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from rclpy.node import Node
+from rclpy.subscription import Subscription
 from selector.cards.card import FigureCard
 from selector.config import EnergyConfig
 from selector.meters.battery import Battery
@@ -42,7 +43,9 @@ class EnergyWatch:
         self._call = stated(call.value, 'J', call.source, call.kind, None)
         self._ended = 0
         self._last: Reconciliation | None = None
-        self._meter, self._why = self._chosen(node, config)
+        self._node = node
+        self._heard: Subscription | None = None
+        self._meter, self._why = self._chosen(config)
         self._reconciler: Reconciler | None = None
         if self._meter is not None:
             watts = config.base_load_w or None
@@ -81,7 +84,12 @@ class EnergyWatch:
             }
         return told
 
-    def _chosen(self, node: Node, config: EnergyConfig) -> tuple[EnergyMeter | None, str]:
+    def close(self) -> None:
+        """Unsubscribe from the battery."""
+        if self._heard is not None:
+            self._node.destroy_subscription(self._heard)
+
+    def _chosen(self, config: EnergyConfig) -> tuple[EnergyMeter | None, str]:
         if config.meter == 'none':
             return None, 'none: energy.meter = none'
         if config.meter == 'battery':
@@ -91,7 +99,9 @@ class EnergyWatch:
                 stamp_s = stamp_ns_from_ros(msg.header.stamp) * 1e-9
                 battery.put(stamp_s, float(msg.voltage), float(msg.current))
 
-            node.create_subscription(BatteryState, 'battery_state', heard, _DEPTH)
+            self._heard = self._node.create_subscription(
+                BatteryState, 'battery_state', heard, _DEPTH
+            )
             return battery, ''
         found = find_meters()
         meter = chosen(found)

@@ -109,6 +109,7 @@ class Running:
         self.deactivate()
         ended = self._stream.end(_STOP_S)
         self._node.destroy_timer(self._timer)
+        self._energy.close()
         try:
             close_mission(self._mission, self._stream.tally)
         finally:

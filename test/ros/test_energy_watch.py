@@ -76,6 +76,13 @@ def test_figures_that_are_far_off_are_a_warning(robot: Robot) -> None:
     assert 'more than their figures say' in robot.watch.warning
 
 
+def test_it_lets_go_of_the_battery(robot: Robot) -> None:
+    """After `close` nobody hears the topic, so that a node configured again hears it once."""
+    before = robot.node.count_subscribers('battery_state')
+    robot.watch.close()
+    assert (before, robot.node.count_subscribers('battery_state')) == (1, 0)
+
+
 def test_without_calls_there_is_no_factor(robot: Robot) -> None:
     """Nothing is divided by nothing: the reason stands there instead, and never 0."""
     robot.minute(Tally(), BASE_W, calls=0)
